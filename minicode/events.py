@@ -1,0 +1,146 @@
+"""What a turn tells the world: a closed union of plain values, in the order in which they may come.
+
+A turn is TurnStarted, then steps, then exactly one TurnEnded. A step is StepStarted, deltas, one ReplyDone, then for
+each call CallStarted … CallDone. Retrying, Withdrawn and Noted may come at any time in between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minicode.messages import Call, Reply, ToolResult, Usage
+from minicode.show import Show
+
+
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    """The user's words are on disk."""
+
+    session_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StepStarted:
+    """A request is about to be sent. returned/issued: thoughts in it unchanged / thoughts M2 ever gave this branch."""
+
+    step: int
+    returned: int
+    issued: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallForming:
+    """The model is writing a call. index: its place among the calls of this reply; fragment: more argument text."""
+
+    index: int
+    name: str
+    fragment: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrying:
+    """The request failed and is sent again after `wait` seconds. attempt counts from 1, of `tries`."""
+
+    attempt: int
+    tries: int
+    wait: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """What was streamed since StepStarted is void: the reply was cut and is asked for again."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    """A whole reply, already durable."""
+
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True)
+class CallStarted:
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallSaid:
+    """Progress of a running call."""
+
+    call_id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallDone:
+    """The one result of a call, already durable."""
+
+    call: Call
+    result: ToolResult
+    show: tuple[Show, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A call that was not allowed to run; its CallDone follows."""
+
+    call: Call
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """Something the user should know. level: "info", "warning" or "error"."""
+
+    level: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """The last event of a turn.
+
+    reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time" or "loop" (the model went in circles).
+    text: the last words of the model. error: a sentence, "" if none.
+    """
+
+    reason: str
+    text: str
+    usage: Usage
+    steps: int
+    returned: int
+    issued: int
+    error: str = ""
+    exit_code: int = 0
+
+
+Event = (
+    TurnStarted
+    | StepStarted
+    | ThinkingDelta
+    | TextDelta
+    | CallForming
+    | Retrying
+    | Withdrawn
+    | ReplyDone
+    | CallStarted
+    | CallSaid
+    | CallDone
+    | Denied
+    | Noted
+    | TurnEnded
+)

@@ -1,0 +1,1 @@
+"""Speaking to M2: one protocol, three surfaces behind it."""
