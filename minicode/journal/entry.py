@@ -1,0 +1,101 @@
+"""One record of a session and its line in the file.
+
+A line is ASCII JSON, `{"id":"e1k","parent":"e1j","at":"2026-11-22T01:30:00.123Z","kind":"user",…,"crc":"0a1b2c3d"}`,
+where crc is the CRC-32 of the line without its crc field. The first line is the header, whose kind is "session" and
+whose id is the session's; every other id is "e" and a counter in base 36. Data by kind:
+
+    session   version, folder, minicode (its version), name or null, from (the session it was forked from)
+    system    prompt, tools[], facts                     user      text, note?
+    reply     messages.reply_to_json                     partial   thinking, text, why: a cut stream, only for display
+    intent    call_id, name, arguments, effect           result    call_id, name, text, failed, show[], seconds, blob?
+    request   wire, options, sha256, bytes, thinking, params{model, max_tokens, temperature, top_p, top_k}
+    usage     messages.usage_to_json                     end       reason
+    note      level, text                                fold, unfold, snapshot: their rooms know
+    title     title                                      name      name
+    leaf      to: the entry to go on from, null for the start; not itself part of any branch
+    listing   gist.Gist: what a list of sessions shows, restated now and then near the end; part of no branch
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
+
+from minicode.messages import Json
+
+VERSION = 1
+START = b'{"id":"'  # how every line begins
+ASIDE = frozenset({"leaf", "listing"})  # kinds that say something about the tree and are not in it
+_OWN = ("id", "parent", "at", "kind", "crc")
+_CRC = b',"crc":"'
+_TAIL = len(_CRC) + 8 + len(b'"}')
+_DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """at: UTC, ISO 8601 with milliseconds. The order of entries is that of the file, never of the clock."""
+
+    id: str
+    parent: str | None
+    at: str
+    kind: str
+    data: Json
+
+
+def to_line(entry: Entry) -> bytes:
+    """The line with its newline. Raises ValueError if the data uses a name that the line needs for itself."""
+    taken = [name for name in _OWN if name in entry.data]
+    if taken:
+        raise ValueError(f"data of a {entry.kind!r} entry must not be called {', '.join(taken)}")
+    fields = {"id": entry.id, "parent": entry.parent, "at": entry.at, "kind": entry.kind, **entry.data}
+    text = json.dumps(fields, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+    return b'%b,"crc":"%08x"}\n' % (text[:-1], crc32(text))
+
+
+def from_line(line: bytes) -> Entry | None:
+    """The entry of a line (with or without its newline), None if the line is not exactly what was written."""
+    line = line.rstrip(b"\r\n")
+    if not line.startswith(START) or line[-_TAIL : -_TAIL + len(_CRC)] != _CRC:
+        return None
+    if line[-10:-2] != b"%08x" % crc32(b"}", crc32(memoryview(line)[:-_TAIL])):
+        return None
+    try:
+        fields: Any = json.loads(line)
+        head = (fields.pop("id"), fields.pop("parent"), fields.pop("at"), fields.pop("kind"))
+        fields.pop("crc")
+    except (ValueError, KeyError, RecursionError):
+        return None
+    return Entry(*head, fields)
+
+
+def entry_id(count: int) -> str:
+    """The id of the count-th entry, from 1."""
+    digits = ""
+    while count:
+        count, digit = divmod(count, 36)
+        digits = _DIGITS[digit] + digits
+    return f"e{digits}"
+
+
+def entry_count(id_: str) -> int:
+    """The reverse of `entry_id`; 0 for an id we did not make."""
+    try:
+        return int(id_[1:], 36) if id_.startswith("e") else 0
+    except ValueError:
+        return 0
+
+
+def session_id() -> str:
+    """A new one, sortable by time (UTC): 20261122-013000-k3f9ab."""
+    chance = "".join(_DIGITS[byte % 36] for byte in os.urandom(6))
+    return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{chance}"
+
+
+def now() -> str:
+    seconds, rest = divmod(time.time_ns(), 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest // 1_000_000:03d}Z"

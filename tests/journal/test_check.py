@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+
+from minicode.journal.check import verify
+from minicode.journal.entry import Entry
+from minicode.journal.writer import Journal
+
+
+def rebuild(branch: Sequence[Entry]) -> bytes:
+    """A request as simple as can be: the words so far, in the model's name."""
+    assert branch[-1].kind == "request"
+    return f"{branch[-1].data['model']}: {[e.data for e in branch if e.kind in ('user', 'reply')]}".encode()
+
+
+def ask(journal: Journal, thinking: int) -> Entry:
+    probe = Entry("", None, "", "request", {"model": "M2"})
+    body = rebuild([*journal.branch, probe])
+    data = {"model": "M2", "sha256": sha256(body).hexdigest(), "bytes": len(body), "thinking": thinking}
+    return journal.append("request", data)
+
+
+def answer(journal: Journal, *calls: str) -> Entry:
+    blocks = [{"type": "tool_use", "id": id_, "name": "bash", "input": {}} for id_ in calls]
+    return journal.append("reply", {"content": [{"type": "thinking", "thinking": "hm"}, *blocks]})
+
+
+def test_a_whole_session_is_proven_whole(session: Journal) -> None:
+    assert session.path
+    ask(session, 0)
+    reply = answer(session, "a", "b")
+    for id_ in "ba":
+        session.append("result", {"call_id": id_})
+    ask(session, 1)
+    answer(session)
+    session.append("leaf", {"to": reply.id})  # the same calls answered again, on another branch
+    session.append("result", {"call_id": "a"})
+    report = verify(session.path, rebuild)
+    assert report.ok
+    assert (report.calls, report.results, report.unanswered) == (2, 3, ())
+    assert (report.requests, report.checked, report.issued, report.returned) == (2, 2, 1, 1)
+    assert verify(session.path).checked == 0
+
+
+def test_what_is_wrong_is_named(session: Journal) -> None:
+    assert session.path
+    good = ask(session, 0)
+    answer(session, "a", "b")
+    session.append("result", {"call_id": "a"})
+    twice = session.append("result", {"call_id": "a"})
+    stray = session.append("result", {"call_id": "z"})
+    bad = session.append("request", {"model": "M2", "sha256": "0" * 64, "thinking": 0})
+    unmakable = session.append("request", {"sha256": "0" * 64, "thinking": 0})
+    report = verify(session.path, rebuild)
+    assert not report.ok
+    assert report.orphans == (twice.id, stray.id)
+    assert report.unanswered == ("b",)
+    assert report.mismatched == (bad.id, unmakable.id)
+    assert good.id not in report.mismatched
+    assert (report.issued, report.returned) == (1, 0)
+
+
+def test_damage_is_not_ok(session: Journal) -> None:
+    assert session.path
+    with session.path.open("ab") as file:
+        file.write(b"garbage\n{")
+    report = verify(session.path)
+    assert (report.damaged, report.torn, report.ok, report.entries) == (2, True, False, 2)
