@@ -1,0 +1,1 @@
+"""What M2 is asked with, made from the journal: pure."""

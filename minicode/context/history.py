@@ -1,0 +1,142 @@
+"""Journal entries in, the messages of the next request out: pure, and the same in every process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
+
+from minicode.messages import (
+    Message,
+    Reply,
+    Results,
+    Thinking,
+    ToolResult,
+    ToolSpec,
+    User,
+    reply_from_json,
+    spec_from_json,
+)
+from minicode.show import Todos, show_from_json
+
+
+class Entry(Protocol):
+    """What is needed of a journal entry."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def data(self) -> Mapping[str, Any]: ...
+
+
+class History:
+    """The state of one branch, grown entry by entry.
+
+    Messages are made once and never touched again, so that a wire may keep their bytes. A round of results is closed
+    when the next request is recorded: until then, asides (what the user or minicode says while tools run) still find
+    their place in its last result.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.system = ""
+        self.tools: tuple[ToolSpec, ...] = ()
+        self.facts: Mapping[str, Any] = {}
+        self.todos: tuple[str, ...] = ()
+        self.issued = 0
+        self._messages: list[Message] = []
+        self._open: Reply | None = None
+        self._results: dict[str, ToolResult] = {}
+        self._asides: list[str] = []
+        for entry in entries:
+            self.add(entry)
+
+    def add(self, entry: Entry) -> None:
+        data = entry.data
+        match entry.kind:
+            case "system":
+                self.system = data["prompt"]
+                self.tools = tuple(spec_from_json(t) for t in data["tools"])
+                self.facts = data.get("facts", {})
+            case "told":
+                self.facts = {**self.facts, **data}
+            case "user":
+                self._close()
+                self._messages.append(User(data["text"]))
+            case "reply":
+                self._close()
+                self._take(reply_from_json(dict(data)))
+            case "result":
+                self._settle(data)
+            case "aside":
+                self._asides.append(aside(data["by"], data["text"]))
+            case "request":
+                self._close()
+
+    def messages(self) -> tuple[Message, ...]:
+        """What a request made now would hold. An unanswered call keeps its whole round out of it."""
+        if self._open and self._complete():
+            return (*self._messages, self._round(self._open))
+        return tuple(self._messages)
+
+    @property
+    def waiting(self) -> bool:
+        """Is a round of results open, so that an aside would reach the model?"""
+        return self._open is not None
+
+    @property
+    def asking(self) -> bool:
+        """Would a request made now end in something to answer?"""
+        messages = self.messages()
+        return bool(messages) and not isinstance(messages[-1], Reply)
+
+    def _take(self, reply: Reply) -> None:
+        self.issued += len(reply.thinking)
+        self._messages.append(reply)
+        if reply.calls:
+            self._open, self._results, self._asides = reply, {}, []
+
+    def _settle(self, data: Mapping[str, Any]) -> None:
+        if self._open is None:
+            return
+        if data["call_id"] not in self._results:
+            self._results[data["call_id"]] = ToolResult(
+                data["call_id"], data["name"], data["text"], data.get("failed", False)
+            )
+        for shown in map(show_from_json, data.get("show", ())):
+            if isinstance(shown, Todos):
+                self.todos = shown.open
+
+    def _complete(self) -> bool:
+        return self._open is not None and all(call.id in self._results for call in self._open.calls)
+
+    def _round(self, reply: Reply) -> Results:
+        results = [self._results[call.id] for call in reply.calls]
+        if self._asides:
+            last = results[-1]
+            text = "\n\n".join([last.text or "(no output)", *self._asides])
+            results[-1] = ToolResult(last.call_id, last.name, text, last.failed)
+        return Results(tuple(results))
+
+    def _close(self) -> None:
+        if self._open is None:
+            return
+        if self._complete():
+            self._messages.append(self._round(self._open))
+        else:
+            self._messages.pop()  # a call that was never answered would poison every later request
+        self._open = None
+
+
+def aside(by: str, text: str) -> str:
+    """How something said while tools run reads at the end of a tool result."""
+    said = "The user says, while you work" if by == "user" else "minicode"
+    return f"[{said}: {text}]"
+
+
+def returned(messages: Iterable[Message]) -> int:
+    """Thoughts that a request with these messages gives back."""
+    return sum(len(m.thinking) for m in messages if isinstance(m, Reply))
+
+
+def thoughts(messages: Iterable[Message]) -> list[Thinking]:
+    return [t for m in messages if isinstance(m, Reply) for t in m.thinking]

@@ -1,0 +1,176 @@
+"""Layered TOML (shipped, user, project, environment, flags) into one frozen value that knows where each part came from.
+
+A settings file has the keys of `Settings`, flat, save the four clocks, which live in a table `[timeouts]`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from minicode.errors import ConfigError
+
+PROTOCOLS = ("auto", "anthropic", "openai")
+ENVIRONMENT = {
+    "MINICODE_MODEL": "model",
+    "MINICODE_PROTOCOL": "protocol",
+    "MINIMAX_BASE_URL": "base_url",
+}
+
+
+def setting(default: Any, help: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices, "least": least})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    model: str = setting("MiniMax-M2.7", "model id; any id is accepted")
+    protocol: str = setting("auto", "which surface to speak", choices=PROTOCOLS)
+    base_url: str = setting("https://api.minimax.io", "root of the endpoint, …/anthropic, …/v1 or a full path")
+    temperature: float = setting(1.0, "sampling temperature, clamped into (0, 1]")
+    output_tokens: int = setting(16384, "tokens a single reply may take, thinking included", least=1)
+    max_turns: int = setting(200, "model calls a single prompt may take; 0 means no limit", least=0)
+    max_budget_usd: float = setting(0.0, "money a run may cost; 0 means no limit", least=0)
+    max_tokens: int = setting(0, "tokens a run may use, cached ones included; 0 means no limit", least=0)
+    timeout: float = setting(0.0, "seconds a run may take; 0 means no limit", least=0)
+    allowed_tools: tuple[str, ...] = setting((), "only these tools, if any are named")
+    disallowed_tools: tuple[str, ...] = setting((), "never these tools")
+    system_prompt: str = setting("system", "name of the prompt that tells M2 how to work")
+    append_system_prompt: str = setting("", "text put after it")
+    instructions_bytes: int = setting(32768, "most bytes of AGENTS.md files that are read", least=0)
+    timeouts_connect: float = setting(10.0, "seconds to connect", least=0.001)
+    timeouts_first_byte: float = setting(120.0, "seconds until the first byte of an answer", least=0.001)
+    timeouts_idle: float = setting(120.0, "seconds without any byte", least=0.001)
+    timeouts_progress: float = setting(300.0, "seconds without content, pings not counted", least=0.001)
+
+
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """The settings in force, and the place each one came from (only those that are not shipped)."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+
+
+FIELDS = {f.name: f for f in fields(Settings)}
+_TABLES = ("timeouts",)
+
+
+def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[str] = ()) -> Layered:
+    """Read the layers, weakest first.
+
+    files: user's, then project's; those that do not exist are skipped. flags: values given on the command line, None
+    where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file, line and key.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for path in files:
+        for key, value in _read(path).items():
+            values[key], origins[key] = value, str(path)
+    for variable, key in ENVIRONMENT.items():
+        if text := os.environ.get(variable):
+            values[key], origins[key] = _checked(key, text, f"${variable}"), f"${variable}"
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        where = f"--set {assignment}"
+        if not equals:
+            raise ConfigError(f"{where}: write it as key=value.")
+        key = key.strip().replace(".", "_")
+        values[key], origins[key] = _checked(key, _literal(text.strip()), where), "--set"
+    for key, value in flags.items():
+        if value is not None and value != ():
+            where = "--" + key.replace("_", "-")
+            values[key], origins[key] = _checked(key, value, where), where
+    return Layered(replace(Settings(), **values), origins)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
+    import tomllib  # 40 ms, and most people have no file
+
+    try:
+        text = raw.decode()
+        data = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8 text.") from None
+    except tomllib.TOMLDecodeError as error:
+        line_found = re.search(r"at line (\d+)", str(error))
+        line = int(line_found[1]) if line_found else text.count("\n") + 1
+        raise ConfigError(f"{path}:{line}: not valid TOML: {error}.") from None
+    flat: dict[str, Any] = {}
+    for key, value in data.items():
+        if key in _TABLES and isinstance(value, dict):
+            flat.update({f"{key}_{name}": (inner, f"{key}.{name}") for name, inner in value.items()})
+        else:
+            flat[key] = (value, key)
+    return {key: _checked(key, value, f"{path}:{_line_of(text, shown)}", shown) for key, (value, shown) in flat.items()}
+
+
+def _line_of(text: str, shown: str) -> int:
+    """The line a key is set on, 1 if it cannot be told (TOML has many spellings)."""
+    table, _, name = shown.rpartition(".")
+    inside = not table
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
+            if header[1] == shown:
+                return number
+            inside = header[1] == table
+        elif (inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line)) or re.match(
+            rf"\s*{re.escape(shown)}\s*=", line
+        ):
+            return number
+    return 1
+
+
+def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
+    shown = shown or key
+    if key not in FIELDS:
+        near = get_close_matches(key, FIELDS, n=1)
+        hint = f" Did you mean `{near[0]}`?" if near else " `minicode config` lists the keys."
+        raise ConfigError(f"{where}: unknown key `{shown}`.{hint}")
+    default, meta = FIELDS[key].default, FIELDS[key].metadata
+    good, wanted = _fits(value, default)
+    if good is None:
+        raise ConfigError(f"{where}: `{shown}` must be {wanted}, not {value!r}.")
+    if meta["choices"] and good not in meta["choices"]:
+        raise ConfigError(f"{where}: `{shown}` must be one of {', '.join(meta['choices'])}, not {value!r}.")
+    if meta["least"] is not None and good < meta["least"]:
+        raise ConfigError(f"{where}: `{shown}` must be at least {meta['least']}, not {value!r}.")
+    return good
+
+
+def _fits(value: Any, default: Any) -> tuple[Any, str]:
+    """The value in the default's type, or None; and that type in words."""
+    match default:
+        case float():
+            ok = isinstance(value, int | float) and not isinstance(value, bool)
+            return (float(value) if ok else None), "a number"
+        case int():
+            return (value if isinstance(value, int) and not isinstance(value, bool) else None), "a whole number"
+        case str():
+            return (value if isinstance(value, str) else None), "a text"
+    if isinstance(value, str):
+        value = [name.strip() for name in value.split(",")]
+    ok = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
+    return (tuple(value) if ok else None), "a list of texts"
+
+
+def _literal(text: str) -> Any:
+    """`--set` values: numbers as numbers, all else as text."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
