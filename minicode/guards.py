@@ -1,0 +1,112 @@
+"""Policy around the loop: notice when the model goes in circles, stops half-way or is cut. Pure state, no I/O."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+
+from minicode.messages import Call, Reply
+
+TOLD, STOPPED = 3, 5
+
+CUT_IN_THOUGHT = (
+    "Your reply was cut off at the output limit while you were thinking, before you answered or called a tool. "
+    "This is how your thought ended:\n\n…{tail}\n\nGo on from there; think briefly and act."
+)
+CUT_IN_TEXT = "Your answer was cut off at the output limit. Go on exactly where it stopped."
+LEAKED = (
+    "Your last reply held tool-call markup as plain text, so nothing was run. Make the call again as a real tool call."
+)
+SILENT = "You ended with thoughts only. Give your answer, or take the next step with a tool."
+UNDONE = (
+    "You announced a step and stopped, and the todo list still has open items: {todos}. Go on, or say why you stop."
+)
+
+_ANNOUNCES = re.compile(
+    r"\b(i(?:'ll| will| am going to|'m going to)|let me|let's|next,? i|now i|i need to|i'm now)\b", re.IGNORECASE
+)
+
+
+@dataclass(slots=True)
+class Guards:
+    """One turn's memory of what the model did. Make a new one for each turn."""
+
+    _call: str = ""
+    _calls: int = 0
+    _made: set[str] = field(default_factory=set)
+    _said: frozenset[str] = frozenset()
+    _same: int = 0
+    _nudged: set[str] = field(default_factory=set)
+
+    def repeated(self, call: Call) -> int:
+        """How often this very call has been made in a row, this time included."""
+        key = _key(call)
+        self._calls = self._calls + 1 if key == self._call else 1
+        self._call = key
+        return self._calls
+
+    def circling(self, reply: Reply) -> int:
+        """How many replies in a row said or thought nearly the same and called nothing new, this one included."""
+        calls = {_key(call) for call in reply.calls}
+        fresh, self._made = bool(calls - self._made), self._made | calls
+        words = _shingles("".join(t.text for t in reply.thinking) + reply.text)
+        alike = not fresh and bool(words) and _likeness(words, self._said) > 0.9
+        self._same = self._same + 1 if alike else 1
+        self._said = words
+        return self._same
+
+    def nudge(self, reply: Reply, todos: tuple[str, ...]) -> tuple[str, str]:
+        """(why, words) to send after a reply that called nothing but is not an end; ("", "") if it is one.
+
+        Each kind of nudge is given once a turn, leaked markup twice.
+        """
+        for why, words in _flaws(reply, todos):
+            if why not in self._nudged:
+                self._nudged.add(why)
+                return why, words
+            if why == "leaked" and "leaked twice" not in self._nudged:
+                self._nudged.add("leaked twice")
+                return why, words
+        return "", ""
+
+    @staticmethod
+    def unfinished(reply: Reply) -> str:
+        """Why a last reply cannot count as an answer; "" if it can."""
+        if reply.stop == "max_tokens":
+            return "The model's reply was cut at the output limit; raise output_tokens or ask for less."
+        if reply.flaw:
+            return "The model wrote a tool call as plain text, and could not be brought to make it."
+        if not reply.text.strip():
+            return "The model ended without an answer."
+        return ""
+
+
+def _flaws(reply: Reply, todos: tuple[str, ...]) -> list[tuple[str, str]]:
+    thoughts = "".join(t.text for t in reply.thinking)
+    if reply.stop == "max_tokens":
+        if reply.text.strip():
+            return [("cut", CUT_IN_TEXT)]
+        return [("cut", CUT_IN_THOUGHT.format(tail=thoughts[-1500:].strip()))]
+    if reply.flaw == "leaked":
+        return [("leaked", LEAKED)]
+    if not reply.text.strip():
+        return [("silent", SILENT)]
+    last = reply.text.strip().rsplit("\n", 1)[-1]
+    if todos and _ANNOUNCES.search(last):
+        return [("undone", UNDONE.format(todos="; ".join(todos[:5])))]
+    return []
+
+
+def _key(call: Call) -> str:
+    return call.name + json.dumps(dict(call.arguments), sort_keys=True, default=str)
+
+
+def _shingles(text: str, most: int = 4000) -> frozenset[str]:
+    """Runs of three words, which tell near copies from new thoughts; empty for a text too short to judge."""
+    words = re.findall(r"\w+", text[:most].lower())
+    return frozenset(" ".join(words[i : i + 3]) for i in range(len(words) - 2)) if len(words) >= 12 else frozenset()
+
+
+def _likeness(a: frozenset[str], b: frozenset[str]) -> float:
+    return len(a & b) / max(len(a | b), 1)
