@@ -6,22 +6,20 @@ each call CallStarted … CallDone. Retrying, Withdrawn and Noted may come at an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from minicode.messages import Call, Reply, ToolResult, Usage
 from minicode.show import Show
 
 
-@dataclass(frozen=True, slots=True)
-class TurnStarted:
+class TurnStarted(NamedTuple):
     """The user's words are on disk."""
 
     session_id: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class StepStarted:
+class StepStarted(NamedTuple):
     """A request is about to be sent. returned/issued: thoughts in it unchanged / thoughts M2 ever gave this branch."""
 
     step: int
@@ -30,27 +28,23 @@ class StepStarted:
     bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingDelta:
+class ThinkingDelta(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextDelta:
+class TextDelta(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallForming:
-    """The model is writing a call. index: its place among the calls of this reply; fragment: more argument text."""
+class CallForming(NamedTuple):
+    """The model is writing a call. number: the place among the calls of this reply; fragment: more argument text."""
 
-    index: int
+    number: int
     name: str
     fragment: str
 
 
-@dataclass(frozen=True, slots=True)
-class Retrying:
+class Retrying(NamedTuple):
     """The request failed and is sent again after `wait` seconds. attempt counts from 1, of `tries`."""
 
     attempt: int
@@ -59,33 +53,28 @@ class Retrying:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Withdrawn:
+class Withdrawn(NamedTuple):
     """What was streamed since StepStarted is void: the reply was cut and is asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyDone:
+class ReplyDone(NamedTuple):
     """A whole reply, already durable."""
 
     reply: Reply
 
 
-@dataclass(frozen=True, slots=True)
-class CallStarted:
+class CallStarted(NamedTuple):
     call: Call
 
 
-@dataclass(frozen=True, slots=True)
-class CallSaid:
+class CallSaid(NamedTuple):
     """Progress of a running call."""
 
     call_id: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallDone:
+class CallDone(NamedTuple):
     """The one result of a call, already durable."""
 
     call: Call
@@ -94,24 +83,21 @@ class CallDone:
     seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Denied:
+class Denied(NamedTuple):
     """A call that was not allowed to run; its CallDone follows."""
 
     call: Call
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """Something the user should know. level: "info", "warning" or "error"."""
 
     level: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TurnEnded:
+class TurnEnded(NamedTuple):
     """The last event of a turn.
 
     reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time" or "loop" (the model went in circles).

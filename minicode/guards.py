@@ -24,7 +24,8 @@ UNDONE = (
 )
 
 _ANNOUNCES = re.compile(
-    r"\b(i(?:'ll| will| am going to|'m going to)|let me|let's|next,? i|now i|i need to|i'm now)\b", re.IGNORECASE
+    r"\b(i(?:['’]ll| will| am going to|['’]m going to)|let me(?! know)|let['’]s|next,? i|now i|i need to|i['’]m now)\b",
+    re.IGNORECASE,
 )
 
 
@@ -99,7 +100,7 @@ def _flaws(reply: Reply, todos: tuple[str, ...]) -> list[tuple[str, str]]:
 
 
 def _key(call: Call) -> str:
-    return call.name + json.dumps(dict(call.arguments), sort_keys=True, default=str)
+    return call.name + json.dumps([dict(call.arguments), call.broken], sort_keys=True, default=str)
 
 
 def _shingles(text: str, most: int = 4000) -> frozenset[str]:

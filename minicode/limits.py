@@ -11,7 +11,7 @@ from minicode.model import catalogue
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """0 means no limit. turns: model calls; money: USD; tokens: in and out, cached ones included; seconds: wall time."""
+    """0: no limit. turns: model calls; money: USD; tokens: in and out, cached ones included; seconds: wall time."""
 
     turns: int = 0
     money: float = 0.0
@@ -25,8 +25,15 @@ class Limits:
         tokens = usage.context + usage.output
         if self.tokens and tokens >= self.tokens:
             raise LimitReached(f"Stopped at {tokens:,} of {self.tokens:,} tokens (--max-tokens).", limit="tokens")
-        cost = catalogue.cost(usage, model) or 0.0
-        if self.money and cost >= self.money:
+        if not self.money:
+            return
+        cost = catalogue.cost(usage, model)
+        if cost is None:
+            raise LimitReached(
+                f"No price is known for {model}, so --max-budget-usd cannot be kept. Limit it with --max-tokens.",
+                limit="money",
+            )
+        if cost >= self.money:
             raise LimitReached(f"Stopped at ${cost:.4f} of ${self.money:.4f} (--max-budget-usd).", limit="money")
 
     def out_of_time(self) -> LimitReached:

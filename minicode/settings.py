@@ -5,6 +5,7 @@ A settings file has the keys of `Settings`, flat, save the four clocks, which li
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -13,7 +14,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from minicode.errors import ConfigError
+from minicode.errors import ConfigError, UsageError
 
 PROTOCOLS = ("auto", "anthropic", "openai")
 ENVIRONMENT = {
@@ -34,7 +35,7 @@ class Settings:
     base_url: str = setting("https://api.minimax.io", "root of the endpoint, …/anthropic, …/v1 or a full path")
     temperature: float = setting(1.0, "sampling temperature, clamped into (0, 1]")
     output_tokens: int = setting(16384, "tokens a single reply may take, thinking included", least=1)
-    max_turns: int = setting(200, "model calls a single prompt may take; 0 means no limit", least=0)
+    max_turns: int = setting(0, "model calls a single prompt may take; 0 means no limit", least=0)
     max_budget_usd: float = setting(0.0, "money a run may cost; 0 means no limit", least=0)
     max_tokens: int = setting(0, "tokens a run may use, cached ones included; 0 means no limit", least=0)
     timeout: float = setting(0.0, "seconds a run may take; 0 means no limit", least=0)
@@ -65,7 +66,8 @@ def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[
     """Read the layers, weakest first.
 
     files: user's, then project's; those that do not exist are skipped. flags: values given on the command line, None
-    where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file, line and key.
+    where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file, line and key, or
+    variable and key; UsageError for what the command line says.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
@@ -79,9 +81,9 @@ def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[
         key, equals, text = assignment.partition("=")
         where = f"--set {assignment}"
         if not equals:
-            raise ConfigError(f"{where}: write it as key=value.")
+            raise UsageError(f"{where}: write it as key=value.")
         key = key.strip().replace(".", "_")
-        values[key], origins[key] = _checked(key, _literal(text.strip()), where), "--set"
+        values[key], origins[key] = _checked(key, _literal(key, text.strip()), where), "--set"
     for key, value in flags.items():
         if value is not None and value != ():
             where = "--" + key.replace("_", "-")
@@ -91,7 +93,7 @@ def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = path.read_bytes()
+        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -104,7 +106,7 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}:{line}: not UTF-8 text.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError, or a number too long for Python
         line_found = re.search(r"at line (\d+)", str(error))
         line = int(line_found[1]) if line_found else text.count("\n") + 1
         raise ConfigError(f"{path}:{line}: not valid TOML: {error}.") from None
@@ -120,33 +122,36 @@ def _read(path: Path) -> dict[str, Any]:
 def _line_of(text: str, shown: str) -> int:
     """The line a key is set on, 1 if it cannot be told (TOML has many spellings)."""
     table, _, name = shown.rpartition(".")
-    inside = not table
-    for number, line in enumerate(text.splitlines(), 1):
+    inside, inline = not table, 1
+    for number, line in enumerate(text.split("\n"), 1):
         if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            if header[1] == shown:
+            if header[1] == shown or header[1].startswith(f"{shown}."):
                 return number
             inside = header[1] == table
         elif (inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line)) or re.match(
             rf"\s*{re.escape(shown)}\s*=", line
         ):
             return number
-    return 1
+        elif table and re.match(rf"\s*[\"']?{re.escape(table)}[\"']?\s*=", line):
+            inline = number
+    return inline
 
 
 def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
     shown = shown or key
+    wrong = UsageError if where.startswith("--") else ConfigError
     if key not in FIELDS:
         near = get_close_matches(key, FIELDS, n=1)
-        hint = f" Did you mean `{near[0]}`?" if near else " `minicode config` lists the keys."
-        raise ConfigError(f"{where}: unknown key `{shown}`.{hint}")
+        hint = f" Did you mean `{_spelt(near[0], shown)}`?" if near else " `minicode config` lists the keys."
+        raise wrong(f"{where}: unknown key `{shown}`.{hint}")
     default, meta = FIELDS[key].default, FIELDS[key].metadata
     good, wanted = _fits(value, default)
     if good is None:
-        raise ConfigError(f"{where}: `{shown}` must be {wanted}, not {value!r}.")
+        raise wrong(f"{where}: `{shown}` must be {wanted}, not {value!r}.")
     if meta["choices"] and good not in meta["choices"]:
-        raise ConfigError(f"{where}: `{shown}` must be one of {', '.join(meta['choices'])}, not {value!r}.")
+        raise wrong(f"{where}: `{shown}` must be one of {', '.join(meta['choices'])}, not {value!r}.")
     if meta["least"] is not None and good < meta["least"]:
-        raise ConfigError(f"{where}: `{shown}` must be at least {meta['least']}, not {value!r}.")
+        raise wrong(f"{where}: `{shown}` must be at least {meta['least']:g}, not {value!r}.")
     return good
 
 
@@ -154,20 +159,29 @@ def _fits(value: Any, default: Any) -> tuple[Any, str]:
     """The value in the default's type, or None; and that type in words."""
     match default:
         case float():
-            ok = isinstance(value, int | float) and not isinstance(value, bool)
+            # nan, inf and what no float can hold are numbers to TOML, but no limit and no time
+            ok = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
             return (float(value) if ok else None), "a number"
         case int():
             return (value if isinstance(value, int) and not isinstance(value, bool) else None), "a whole number"
         case str():
             return (value if isinstance(value, str) else None), "a text"
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",")]
+        value = [name.strip() for name in value.split(",") if name.strip()]
     ok = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
     return (tuple(value) if ok else None), "a list of texts"
 
 
-def _literal(text: str) -> Any:
-    """`--set` values: numbers as numbers, all else as text."""
+def _spelt(key: str, like: str) -> str:
+    """The key as one who wrote `like` would write it."""
+    table, _, name = key.partition("_")
+    return f"{table}.{name}" if "." in like and table in _TABLES else key
+
+
+def _literal(key: str, text: str) -> Any:
+    """A `--set` value: a number where the setting is one and the text can be read so, else the text."""
+    if key not in FIELDS or not isinstance(FIELDS[key].default, int | float):
+        return text
     for kind in (int, float):
         try:
             return kind(text)

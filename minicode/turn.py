@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from minicode.errors import ModelError
 from minicode.events import (
@@ -43,7 +44,8 @@ class Doors:
     """All the loop has of the world outside. What waits for the disk or the user is awaited; `emit` must not raise.
 
     prepare: the next request. Steers come in here; limits are checked here, by raising.
-    keep:    the reply is durable when this returns, and so is the intent of each call that will be run.
+    keep:    the reply is durable when this returns, and so is the intent of each call that will be run. Once begun it
+             is let finish, whoever cancels.
     gate:    None if the call may run, else the words that refuse it.
     run:     the work itself. Never raises, save for cancellation.
     settle:  the call's result is written when this returns. Called once for each call, whatever happened to it.
@@ -53,7 +55,7 @@ class Doors:
 
     emit: Callable[[Event], None]
     prepare: Callable[[], Awaitable[Request]]
-    keep: Callable[[Reply], Awaitable[None]]
+    keep: Callable[[Reply], Coroutine[Any, Any, None]]
     gate: Callable[[Call], Awaitable[str | None]]
     run: Callable[[Call], Awaitable[Outcome]]
     settle: Callable[[CallDone], None]
@@ -66,16 +68,15 @@ async def run_turn(model: Model, doors: Doors) -> Reply:
     while True:
         request = await doors.prepare()
         reply = await ask(model, request, doors.emit)
-        await doors.keep(reply)
-        if reply.calls:
-            await answer(reply, doors)
-        elif not await doors.more(reply):
+        await answer(reply, doors)
+        if not reply.calls and not await doors.more(reply):
             return reply
 
 
 async def ask(model: Model, request: Request, emit: Callable[[Event], None]) -> Reply:
     """One whole reply, its pieces emitted as they come."""
-    async for part in model.stream(request):
+    whole: Reply | None = None
+    async for part in model.stream(request):  # to its own end, so that the connection is free again
         match part:
             case ThinkingPart(text):
                 emit(ThinkingDelta(text))
@@ -89,12 +90,14 @@ async def ask(model: Model, request: Request, emit: Callable[[Event], None]) -> 
             case NotePart(text):
                 emit(Noted("info", text))
             case WholePart(reply):
-                return reply
-    raise ModelError("The model's answer ended without its end; nothing of it was used.", kind="empty")
+                whole = reply
+    if whole is None:
+        raise ModelError("The model's answer ended without its end; nothing of it was used.", kind="empty")
+    return whole
 
 
 async def answer(reply: Reply, doors: Doors) -> None:
-    """Every call of the reply gets exactly one result, even if this is cancelled half-way."""
+    """Keep the reply, then give every call of it exactly one result, even if this is cancelled half-way."""
     started: set[str] = set()
     settled: set[str] = set()
 
@@ -118,6 +121,7 @@ async def answer(reply: Reply, doors: Doors) -> None:
         return settle(call, outcome, time.monotonic() - begin)
 
     try:
+        await unbroken(doors.keep(reply))
         for batch in batches(reply.calls, doors.alone):
             tasks = [asyncio.create_task(one(call)) for call in batch]
             try:
@@ -130,6 +134,16 @@ async def answer(reply: Reply, doors: Doors) -> None:
         for call in reply.calls:
             if call.id not in settled:
                 settle(call, Outcome(INTERRUPTED if call.id in started else NOT_STARTED, failed=True))
+
+
+async def unbroken(work: Coroutine[Any, Any, None]) -> None:
+    """Finish the work even if cancelled meanwhile, then be cancelled: it is short, and half of it would be a lie."""
+    task = asyncio.create_task(work)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await task
+        raise
 
 
 def batches(calls: tuple[Call, ...], alone: Callable[[Call], bool]) -> Iterator[list[Call]]:

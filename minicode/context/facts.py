@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 NAMES = ("AGENTS.md", "CLAUDE.md")  # the second only where the first is not
+_HEADING = "# Instructions from "
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +42,11 @@ def branch(folder: Path) -> str:
         try:
             if git.is_file():
                 git = parent / git.read_text("utf-8", "replace").removeprefix("gitdir:").strip()
-            head = (git / "HEAD").read_text("utf-8", "replace").strip()
+            head = (git / "HEAD").read_text("utf-8", "replace").strip().partition("\n")[0]
         except OSError:
             continue
+        if head.endswith("/.invalid"):
+            return "unknown"  # a repository with reftables keeps its HEAD in them, and puts this into the file
         return head.removeprefix("ref: refs/heads/") if head.startswith("ref:") else f"detached at {head[:12]}"
     return ""
 
@@ -78,20 +81,22 @@ def instructions(files: list[Path], most: int) -> Instructions:
             text += f"\n[{cut}]"
         left -= len(raw)
         if text:
-            parts.append(f"# Instructions from {path}\n{text}")
+            parts.append(f"{_HEADING}{path}\n{text}")
     return Instructions("\n\n".join(parts), digests, tuple(notes))
 
 
 def changed(files: list[Path], digests: Mapping[str, Any], most: int) -> Instructions | None:
-    """The files that differ from what the model was told, or None; a file that is gone counts as changed."""
+    """The files that differ from what the model was told, or None if there is nothing to tell of them."""
     now = instructions(files, most)
     names = {str(p) for p in files if now.digests.get(str(p)) != digests.get(str(p))}
-    gone = [name for name in digests if name not in now.digests]
-    if not names and not gone:
-        return None
     fresh = instructions([p for p in files if str(p) in names], most)
-    text = "\n\n".join([*([fresh.text] if fresh.text else []), *(f"{name} is gone; forget it." for name in gone)])
-    return Instructions(text, now.digests, fresh.notes)
+    void = [
+        name
+        for name in digests
+        if name not in now.digests or (name in names and f"{_HEADING}{name}\n" not in fresh.text)
+    ]
+    text = "\n\n".join([*([fresh.text] if fresh.text else []), *(f"{n} is gone or empty; forget it." for n in void)])
+    return Instructions(text, now.digests, fresh.notes) if text else None
 
 
 def stamp(files: list[Path]) -> tuple[tuple[str, int, int], ...]:

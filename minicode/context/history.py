@@ -47,6 +47,7 @@ class History:
         self._open: Reply | None = None
         self._results: dict[str, ToolResult] = {}
         self._asides: list[str] = []
+        self._round: Results | None = None
         for entry in entries:
             self.add(entry)
 
@@ -69,14 +70,17 @@ class History:
                 self._settle(data)
             case "aside":
                 self._asides.append(aside(data["by"], data["text"]))
+                self._round = None
             case "request":
                 self._close()
 
     def messages(self) -> tuple[Message, ...]:
         """What a request made now would hold. An unanswered call keeps its whole round out of it."""
-        if self._open and self._complete():
-            return (*self._messages, self._round(self._open))
-        return tuple(self._messages)
+        if self._open is None:
+            return tuple(self._messages)
+        if self._complete(self._open):
+            return (*self._messages, self._answers(self._open))
+        return tuple(self._messages[:-1])
 
     @property
     def waiting(self) -> bool:
@@ -93,35 +97,36 @@ class History:
         self.issued += len(reply.thinking)
         self._messages.append(reply)
         if reply.calls:
-            self._open, self._results, self._asides = reply, {}, []
+            self._open, self._results, self._asides, self._round = reply, {}, [], None
 
     def _settle(self, data: Mapping[str, Any]) -> None:
-        if self._open is None:
+        call_id = data["call_id"]
+        if self._open is None or call_id in self._results:
             return
-        if data["call_id"] not in self._results:
-            self._results[data["call_id"]] = ToolResult(
-                data["call_id"], data["name"], data["text"], data.get("failed", False)
-            )
+        self._results[call_id] = ToolResult(call_id, data["name"], data["text"], data.get("failed", False))
         for shown in map(show_from_json, data.get("show", ())):
             if isinstance(shown, Todos):
                 self.todos = shown.open
 
-    def _complete(self) -> bool:
-        return self._open is not None and all(call.id in self._results for call in self._open.calls)
+    def _complete(self, reply: Reply) -> bool:
+        return all(call.id in self._results for call in reply.calls)
 
-    def _round(self, reply: Reply) -> Results:
+    def _answers(self, reply: Reply) -> Results:
+        if self._round is not None:
+            return self._round
         results = [self._results[call.id] for call in reply.calls]
         if self._asides:
             last = results[-1]
             text = "\n\n".join([last.text or "(no output)", *self._asides])
             results[-1] = ToolResult(last.call_id, last.name, text, last.failed)
-        return Results(tuple(results))
+        self._round = Results(tuple(results))
+        return self._round
 
     def _close(self) -> None:
         if self._open is None:
             return
-        if self._complete():
-            self._messages.append(self._round(self._open))
+        if self._complete(self._open):
+            self._messages.append(self._answers(self._open))
         else:
             self._messages.pop()  # a call that was never answered would poison every later request
         self._open = None

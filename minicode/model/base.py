@@ -3,33 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from minicode.messages import Reply, Request
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingPart:
+class ThinkingPart(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextPart:
+class TextPart(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallPart:
-    """A piece of a call's arguments as text. index: the call's place among the calls of this reply, from 0."""
+class CallPart(NamedTuple):
+    """A piece of a call's arguments as text. number: the call's place among the calls of this reply, from 0."""
 
-    index: int
+    number: int
     name: str
     fragment: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPart:
+class RetryPart(NamedTuple):
     """This try failed; the next starts in `wait` seconds. All parts before it are void."""
 
     attempt: int
@@ -38,15 +33,13 @@ class RetryPart:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class NotePart:
+class NotePart(NamedTuple):
     """Something the user should know, such as another model answering than the one asked for."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class WholePart:
+class WholePart(NamedTuple):
     """The complete reply. Always the last part, and only sent if the reply's end arrived."""
 
     reply: Reply
@@ -55,8 +48,7 @@ class WholePart:
 Part = ThinkingPart | TextPart | CallPart | RetryPart | NotePart | WholePart
 
 
-@dataclass(frozen=True, slots=True)
-class Encoded:
+class Encoded(NamedTuple):
     """A request as bytes, and what is needed to make the same bytes again from the same request.
 
     wire: "anthropic" or "openai". options: the wire's own switches, plain JSON.
@@ -69,6 +61,11 @@ class Encoded:
 
 class Model(Protocol):
     """A model behind some endpoint. One request at a time."""
+
+    @property
+    def wire(self) -> str:
+        """The surface spoken, "anthropic" or "openai"; settled by `ready`."""
+        ...
 
     async def ready(self) -> None:
         """Settle which surface to speak; a probe that costs no tokens may be sent. Raises ModelError."""

@@ -1,0 +1,256 @@
+"""The typer app. Command bodies import what they need, so that a light command stays light."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from minicode.cli.rehearse import rehearse
+from minicode.errors import MinicodeError
+
+app = typer.Typer(
+    name="minicode",
+    help="The terminal coding agent for MiniMax M2.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+sessions_app = typer.Typer(help="List, show and verify saved sessions.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(sessions_app, name="sessions")
+
+Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", help="Work in this folder.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a setting.")]
+ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Use this folder's own .minicode, for this run only.")]
+
+
+def call(arguments: Sequence[str]) -> int:
+    """Run a command line; returns the exit code. No error leaves as a traceback, unless `--debug` was given."""
+    debug = "--debug" in arguments
+    arguments = [a for a in arguments if a != "--debug"]
+    try:
+        code = app(args=arguments, prog_name="minicode", standalone_mode=False)
+        sys.stdout.flush()  # here, where it can still be said that nobody got it
+        return code if isinstance(code, int) else 0
+    except MinicodeError as error:
+        if debug:
+            raise
+        _complain(str(error))
+        return error.exit_code
+    except typer.Exit as leave:
+        return leave.exit_code
+    except typer.Abort:
+        return 130
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        if debug and not isinstance(error, BrokenPipeError):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes stdout once more on its way out
+        if isinstance(error, BrokenPipeError):
+            return 141
+        _complain(f"{error.filename or 'the output'}: {error.strerror}.")
+        return 1
+    except Exception as error:  # why: the last wall before the user; --debug takes it down
+        if debug:
+            raise
+        show = getattr(error, "show", None)
+        if callable(show) and isinstance(getattr(error, "exit_code", None), int):  # typer's own usage errors
+            show()
+            return int(error.exit_code)  # type: ignore[attr-defined]
+        _complain(f"internal error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
+        return 1
+
+
+def _complain(text: str) -> None:
+    with suppress(OSError):  # nobody may be listening; the exit code says it too
+        print(f"minicode: {text}", file=sys.stderr)
+
+
+@app.callback(invoke_without_command=True)
+def top(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("-V", "--version", help="Show the version and exit.")] = False,
+) -> None:
+    """The terminal coding agent for MiniMax M2."""
+    if version:
+        from minicode import __version__
+
+        print(f"minicode {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        _complain('say what to do: `minicode run "…"`, or see it work: `minicode demo`.')
+        raise typer.Exit(2)
+
+
+@app.command()
+def run(
+    prompt: Annotated[str | None, typer.Argument(help="What to do. Text on stdin is appended.")] = None,
+    continue_: Annotated[bool, typer.Option("-c", "--continue", help="Go on in this folder's latest session.")] = False,
+    resume: Annotated[
+        str | None, typer.Option("-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("-n", "--name", help="Name the session.")] = None,
+    model: ModelId = None,
+    folder: Folder = None,
+    add_dir: Annotated[list[Path] | None, typer.Option("--add-dir", help="File tools may work here too.")] = None,
+    output_format: Annotated[
+        str, typer.Option("--output-format", help="text, json (one result) or stream-json (every event).")
+    ] = "text",
+    json_lines: Annotated[bool, typer.Option("--json", help="Same as --output-format stream-json.")] = False,
+    last_message: Annotated[
+        Path | None, typer.Option("-o", "--output-last-message", help="Write the final answer to this file.")
+    ] = None,
+    json_schema: Annotated[
+        str | None,
+        typer.Option("--json-schema", "--output-schema", help="The answer must be JSON that fits: text or @FILE."),
+    ] = None,
+    max_turns: Annotated[int | None, typer.Option("--max-turns", help="Most model calls.")] = None,
+    max_budget_usd: Annotated[float | None, typer.Option("--max-budget-usd", help="Most money.")] = None,
+    max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Most tokens, cached ones included.")] = None,
+    timeout: Annotated[float | None, typer.Option("--timeout", help="Most seconds.")] = None,
+    ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep no session.")] = False,
+    allowed_tools: Annotated[str | None, typer.Option("--allowed-tools", help="Only these, comma separated.")] = None,
+    disallowed_tools: Annotated[str | None, typer.Option("--disallowed-tools", help="Never these.")] = None,
+    system_prompt: Annotated[str | None, typer.Option("--system-prompt", help="Name of another system prompt.")] = None,
+    append_system_prompt: Annotated[
+        str | None, typer.Option("--append-system-prompt", help="Text put after the system prompt.")
+    ] = None,
+    trust: Trust = False,
+    assignments: Assignments = None,
+) -> int:
+    """Do a task without a screen and exit: for scripts, pipes and CI. Also: minicode -p, --print, exec."""
+    from minicode.cli.run import Job, headless
+    from minicode.start import Plan
+
+    flags = {
+        "model": model,
+        "max_turns": max_turns,
+        "max_budget_usd": max_budget_usd,
+        "max_tokens": max_tokens,
+        "timeout": timeout,
+        "allowed_tools": allowed_tools,
+        "disallowed_tools": disallowed_tools,
+        "system_prompt": system_prompt,
+        "append_system_prompt": append_system_prompt,
+    }
+    return headless(
+        Job(
+            Plan(
+                folder=folder,
+                extra=tuple(add_dir or ()),
+                resume=resume or ("" if continue_ else None),
+                name=name,
+                ephemeral=ephemeral,
+                trust=trust,
+                flags=flags,
+                assignments=tuple(assignments or ()),
+            ),
+            prompt=prompt,
+            output_format="stream-json" if json_lines else output_format,
+            last_message=last_message,
+            json_schema=json_schema,
+        )
+    )
+
+
+@app.command()
+def demo(
+    keep: Annotated[
+        Path | None, typer.Option("--keep", metavar="DIR", help="Make the repository here and leave it.")
+    ] = None,
+    svg: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw what was shown into this file.")
+    ] = None,
+) -> int:
+    """See it work without key or network: a scripted model mends a real bug in a real repository."""
+    from minicode.cli.demo import demo as show
+
+    return show(keep, svg)
+
+
+@app.command()
+def doctor(folder: Folder = None, model: ModelId = None, assignments: Assignments = None) -> int:
+    """Check Python, git, key, endpoint, whether thinking comes back, and what this system can contain."""
+    from minicode.cli.doctor import doctor as check
+
+    return check(folder, {"model": model}, tuple(assignments or ()))
+
+
+@app.command()
+def config(folder: Folder = None, trust: Trust = False, assignments: Assignments = None) -> int:
+    """Show every setting and where its value came from."""
+    from minicode.cli.inspect import config as show
+
+    return show(folder, trust, tuple(assignments or ()))
+
+
+@app.command()
+def models() -> int:
+    """List the models minicode knows: context, output limit, price. Any other id works too."""
+    from minicode.cli.inspect import models as show
+
+    return show()
+
+
+@app.command()
+def tools(folder: Folder = None, trust: Trust = False) -> int:
+    """List the tools, where each came from, and the broken ones with the reason."""
+    from minicode.cli.inspect import tools as show
+
+    return show(folder, trust)
+
+
+@app.command()
+def trace(
+    session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")],
+    step: Annotated[int | None, typer.Argument(help="Which request, from 1; the last if left out.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Print the exact bytes of the request only.")] = False,
+) -> int:
+    """Show the exact request the model got at a step, rebuilt from the journal and compared with its recorded hash."""
+    from minicode.cli.trace import trace as show
+
+    return show(session, step, raw)
+
+
+app.command()(rehearse)
+
+
+@sessions_app.command("list")
+def sessions_list(
+    folder: Folder = None,
+    everywhere: Annotated[bool, typer.Option("--all", help="Of all folders.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+) -> int:
+    """List this folder's sessions, the latest first."""
+    from minicode.cli.sessions import list_
+
+    return list_(folder, everywhere, as_json)
+
+
+@sessions_app.command("show")
+def sessions_show(
+    session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")],
+    thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="Show the thoughts.")] = True,
+) -> int:
+    """Show a session as text, thoughts included."""
+    from minicode.cli.sessions import show
+
+    return show(session, thinking)
+
+
+@sessions_app.command("verify")
+def sessions_verify(session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")]) -> int:
+    """Check a session: damage, pairing, and that every request can be made again byte for byte, thoughts and all."""
+    from minicode.cli.sessions import verify
+
+    return verify(session)

@@ -1,0 +1,96 @@
+"""`minicode sessions`: what is kept on disk, for people and scripts."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from minicode import paths
+from minicode.cli.trace import steps
+from minicode.journal import store
+from minicode.journal.check import verify as check
+from minicode.journal.entry import Entry
+from minicode.journal.reader import branch_to, leaf_of, load, summaries
+from minicode.plain import brief
+from minicode.start import work_folder
+
+
+def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
+    project = None if everywhere else paths.slug(work_folder(folder))
+    found = sorted(summaries(paths.places().sessions, project), key=lambda s: s.updated or s.started, reverse=True)
+    for one in found:
+        if as_json:
+            row = {"id": one.id, "name": one.gist.name, "folder": one.folder, "updated": one.updated, "bytes": one.size}
+            print(json.dumps({**row, "turns": one.gist.turns, "label": one.label}, ensure_ascii=False))
+        else:
+            where = f"  {one.folder}" if everywhere else ""
+            print(f"{one.id}  {_local(one.updated)}  {one.gist.turns:3} turns  {one.label[:70]}{where}")
+    if not found and not as_json:
+        print("No sessions yet." if everywhere else "No sessions of this folder yet; --all lists those of all folders.")
+    return 0
+
+
+def show(session: str, thinking: bool) -> int:
+    """The live branch as text. Damage is said first."""
+    loaded = load(store.find(paths.places().sessions, session))
+    print(f"session {loaded.header.id} · {loaded.header.data.get('folder', '')} · {_local(loaded.header.at)}")
+    if loaded.damaged or loaded.torn:
+        print(f"damaged: {loaded.damaged} unreadable lines are skipped")
+    for entry in branch_to(loaded.entries, leaf_of(loaded.entries)):
+        for line in _told(entry, thinking):
+            print(line)
+    return 0
+
+
+def _told(entry: Entry, thinking: bool) -> list[str]:
+    data: dict[str, Any] = entry.data
+    match entry.kind:
+        case "user":
+            by = "minicode" if data.get("by") == "minicode" else "you"
+            return ["", f"[{entry.id}] {by}: {data['text']}"]
+        case "reply":
+            lines = []
+            for block in data["content"]:
+                if block["type"] == "thinking" and thinking:
+                    lines.append(f"[{entry.id}] ∴ {block['thinking'].strip()}")
+                elif block["type"] == "text" and block["text"].strip():
+                    lines.append(f"[{entry.id}] M2: {block['text'].strip()}")
+                elif block["type"] == "tool_use":
+                    lines.append(f"[{entry.id}] ● {block['name']} {brief(block['input'])}")
+            return lines
+        case "result":
+            mark = "✗" if data.get("failed") else "✓"
+            return [f"[{entry.id}]   {mark} " + data["text"].strip().replace("\n", "\n        ")]
+        case "partial":
+            kept = data.get("thinking", "") if thinking else ""
+            return [f"[{entry.id}] (cut: {data.get('why', '')}; never sent) {kept}{data.get('text', '')}".rstrip()]
+        case "aside":
+            return [f"[{entry.id}] aside from {data['by']}: {data['text']}"]
+        case "end" if data.get("reason") != "done":
+            return [f"[{entry.id}] the turn ended: {data['reason']} {data.get('error', '')}".rstrip()]
+    return []
+
+
+def verify(session: str) -> int:
+    """Exit 0 only if nothing is damaged, every call has one result, and every request can be made again exactly."""
+    path = store.find(paths.places().sessions, session)
+    rebuilt = {step.entry.id: step for step in steps(load(path))}
+    report = check(path, lambda branch: rebuilt[branch[-1].id].body)
+    whole = sum(step.whole for step in rebuilt.values())
+    good = report.ok and not report.unanswered and whole == len(rebuilt)
+    print(f"session {path.stem}: {'sound' if good else 'NOT SOUND'}")
+    print(f"  entries {report.entries}, unreadable lines {report.damaged}, torn end {'yes' if report.torn else 'no'}")
+    print(f"  calls {report.calls}, unanswered {len(report.unanswered)}, results of no call {len(report.orphans)}")
+    print(f"  requests {report.requests}, rebuilt byte for byte {report.checked - len(report.mismatched)}")
+    print(f"  requests that give back every earlier thought word for word {whole}")
+    print(f"  thought {report.returned}/{report.issued} in the last request")
+    return 0 if good else 1
+
+
+def _local(stamp: str) -> str:
+    try:
+        return datetime.fromisoformat(stamp).astimezone().strftime("%Y-%m-%d %H:%M")
+    except ValueError:
+        return "unknown time    "

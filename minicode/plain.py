@@ -1,0 +1,260 @@
+"""The plain face: nothing on stdout but what was asked for, progress on stderr, and always a truthful end."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, assert_never
+
+from minicode.events import (
+    CallDone,
+    CallForming,
+    CallSaid,
+    CallStarted,
+    Denied,
+    Event,
+    Noted,
+    ReplyDone,
+    Retrying,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    TurnEnded,
+    TurnStarted,
+    Withdrawn,
+)
+from minicode.messages import Usage, usage_to_json
+from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
+
+Write = Callable[[str], None]
+# The model's words must not command the terminal: of control characters only tab and newline pass.
+_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
+_BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # lines to some readers, and JSON lets them stand
+FORMATS = ("text", "json", "stream-json")
+_SUBTYPES = {
+    "done": "success",
+    "turns": "error_max_turns",
+    "money": "error_max_budget_usd",
+    "tokens": "error_max_tokens",
+    "time": "error_timeout",
+    "cancelled": "error_interrupted",
+    "loop": "error_loop",
+}
+
+
+class Stdout:
+    """Unbuffered, so that a closed pipe is noticed at the write that meets it. `broken` is its exit code then."""
+
+    def __init__(self) -> None:
+        self.broken = 0
+
+    def write(self, text: str) -> None:
+        data = text.encode("utf-8", "replace")
+        while data and not self.broken:
+            try:
+                data = data[os.write(1, data) :]
+            except BrokenPipeError:
+                self.broken = 141
+            except OSError as error:
+                self.broken = 1
+                warn(f"minicode: stdout cannot be written: {error.strerror}.")
+
+
+def warn(text: str) -> None:
+    """A line on stderr; a closed stderr is nobody's business."""
+    try:
+        os.write(2, (text + "\n").encode("utf-8", "replace"))
+    except OSError:
+        return
+
+
+class Progress:
+    """What happens, told to a person on stderr as it happens."""
+
+    def __init__(self, write: Callable[[str], None], colour: bool) -> None:
+        self._write = write
+        self._colour = colour
+        self._at = ""  # what the unfinished line is made of: "thinking", "text" or nothing
+
+    def show(self, event: Event) -> None:
+        match event:
+            case ThinkingDelta(text):
+                self._stream("thinking", text)
+            case TextDelta(text):
+                self._stream("text", text)
+            case Withdrawn():
+                self._line("yellow", "  (that answer was cut off and does not count)")
+            case Retrying(attempt, tries, wait, reason):
+                self._line("yellow", f"  try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s.")
+            case CallStarted(call):
+                self._line("bold", f"● {call.name} {brief(dict(call.arguments))}")
+            case CallDone(call, result, show, seconds):
+                mark = ("red", "✗") if result.failed else ("green", "✓")
+                self._line(mark[0], f"  {mark[1]} {_first(result.text)}  ({seconds:.1f} s)")
+                for block in show:
+                    self._block(block)
+            case Denied(call, reason):
+                self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
+            case Noted(level, text):
+                self._line("dim" if level == "info" else "yellow", f"  {text}")
+            case TurnEnded():
+                self.end_line()
+            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone():
+                return
+            case _:
+                assert_never(event)
+
+    def _stream(self, kind: str, text: str) -> None:
+        if self._at != kind:
+            self.end_line()
+            if kind == "thinking":
+                self._write(self._paint("dim", "∴ "))
+            text = text.lstrip("\n")
+            self._at = kind
+        self._write(self._paint("dim" if kind == "thinking" else "", text))
+
+    def end_line(self) -> None:
+        if self._at:
+            self._write("\n")
+        self._at = ""
+
+    def _line(self, style: str, text: str) -> None:
+        self.end_line()
+        self._write(self._paint(style, text) + "\n")
+
+    def _block(self, block: Show) -> None:
+        match block:
+            case Line(text):
+                self._line("dim", f"    {text}")
+            case Output(text):
+                lines = text.rstrip("\n").split("\n")
+                shown = lines if len(lines) <= 8 else [*lines[:3], f"… {len(lines) - 7} lines …", *lines[-4:]]
+                self._line("dim", "\n".join(f"    {line[:200]}" for line in shown))
+            case Diff(_, diff):
+                for line in diff.splitlines():
+                    style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
+                    self._line(style, f"    {line}")
+            case Tests(passed, failed, skipped, failures):
+                counts = f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+                self._line("red" if failed else "green", f"    {counts}")
+                for test, why in failures[:5]:
+                    self._line("red", f"    {test}: {why}")
+            case Todos(items):
+                marks = {"completed": "☑", "in_progress": "▶"}
+                self._line("dim", "\n".join(f"    {marks.get(state, '☐')} {text}" for text, state in items))
+
+    def _paint(self, style: str, text: str) -> str:
+        text = text.translate(_CONTROLS)
+        if not self._colour or not style:
+            return text
+        codes = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+        return f"\x1b[{codes[style]}m{text}\x1b[0m"
+
+
+class Stream:
+    """Events as flat JSON objects, a line each; the last is always the result."""
+
+    def __init__(self, write: Callable[[str], None], session_id: str) -> None:
+        self._write = write
+        self._session = session_id
+        self._seq = 0
+
+    @property
+    def begun(self) -> bool:
+        return self._seq > 0
+
+    def put(self, type_: str, **data: Any) -> None:
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        line = {"type": type_, "session_id": self._session, "seq": self._seq, "timestamp": stamp, **data}
+        self._seq += 1
+        self._write(json.dumps(line, ensure_ascii=False, default=str).translate(_BREAKS) + "\n")
+
+    def show(self, event: Event) -> None:
+        match event:
+            case StepStarted(step, returned, issued, size):
+                self.put("notice", text=f"step {step}", step=step, bytes=size, thinking=_meter(returned, issued))
+            case ReplyDone(reply):
+                for thought in reply.thinking:
+                    self.put("thinking", text=thought.text)
+                if reply.text:
+                    self.put("message", role="assistant", text=reply.text, model=reply.model)
+            case CallStarted(call):
+                self.put("tool_use", id=call.id, name=call.name, input=dict(call.arguments))
+            case CallDone(call, result, show, seconds):
+                self.put(
+                    "tool_result",
+                    id=call.id,
+                    name=call.name,
+                    text=result.text,
+                    is_error=result.failed,
+                    duration_ms=round(seconds * 1000),
+                    show=[show_to_json(block) for block in show],
+                )
+            case Denied(call, reason):
+                self.put("permission", id=call.id, name=call.name, input=dict(call.arguments), denied=reason)
+            case Retrying(attempt, tries, wait, reason):
+                self.put("retry", attempt=attempt, tries=tries, wait_seconds=round(wait, 3), reason=reason)
+            case Noted(level, text):
+                self.put("error" if level == "error" else "notice", text=text, level=level)
+            case TurnStarted() | ThinkingDelta() | TextDelta() | CallForming() | CallSaid() | Withdrawn() | TurnEnded():
+                return  # whole blocks only; the end is the result line
+            case _:
+                assert_never(event)
+
+
+def result(ended: TurnEnded, session_id: str, begin: float, cost: float | None, **more: Any) -> dict[str, Any]:
+    """The one object a script may build on. begin: time.monotonic() at the start."""
+    return {
+        "subtype": _SUBTYPES.get(ended.reason, "error_during_execution"),
+        "is_error": ended.reason != "done",
+        "result": ended.text,
+        "session_id": session_id,
+        "num_turns": ended.steps,
+        "duration_ms": round((time.monotonic() - begin) * 1000),
+        "usage": usage_to_json(ended.usage),
+        "total_cost_usd": cost,
+        "thinking": _meter(ended.returned, ended.issued),
+        "exit_code": ended.exit_code,
+        **({"error": ended.error} if ended.error else {}),
+        **more,
+    }
+
+
+def failed(error: str, exit_code: int) -> TurnEnded:
+    """The end of a run that could not even begin."""
+    return TurnEnded("failed", "", Usage(), 0, 0, 0, error, exit_code)
+
+
+def footer(ended: TurnEnded, session_id: str, cost: float | None) -> str:
+    """One line for a person at the end of a run."""
+    use = ended.usage
+    cached = f", {use.cache_read * 100 // use.context} % cached" if use.context else ""
+    price = f", ${cost:.4f}" if cost is not None else ""
+    return (
+        f"{ended.steps} steps, thought {ended.returned}/{ended.issued}, "
+        f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · session {session_id}"
+    )
+
+
+def stderr_colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def brief(arguments: dict[str, Any], width: int = 100) -> str:
+    """A call's arguments in a line."""
+    words = [str(v) if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in arguments.values()]
+    line = " ".join(" ".join(words).split())
+    return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _first(text: str) -> str:
+    line = next((part for part in text.split("\n") if part.strip()), "(no output)").strip()
+    return line if len(line) <= 120 else line[:119] + "…"
+
+
+def _meter(returned: int, issued: int) -> dict[str, int]:
+    return {"issued": issued, "returned": returned}

@@ -1,0 +1,362 @@
+"""The plain face: every kind of event, in words for a person and as JSON for a script."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from typing import Any, get_args
+
+import pytest
+
+from minicode import plain, show
+from minicode.events import (
+    CallDone,
+    CallForming,
+    CallSaid,
+    CallStarted,
+    Denied,
+    Event,
+    Noted,
+    ReplyDone,
+    Retrying,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    TurnEnded,
+    TurnStarted,
+    Withdrawn,
+)
+from minicode.messages import Call, Reply, Text, Thinking, ToolResult, Usage
+from minicode.show import Diff, Line, Output, Show, Todos, show_to_json
+
+CALL = Call("c1", "bash", {"command": "ls -l", "limit": 3})
+USAGE = Usage(input=100, output=20, cache_read=300, cache_write=0)
+SHOWN: list[Show] = [
+    Line("a line"),
+    Output("one\ntwo\n"),
+    Diff("a.py", "--- a.py\n+++ a.py\n@@ -1 +1 @@\n-old\n+new\n same"),
+    show.Tests(3, 1, 2, (("t.py::test_x", "assert 1 == 2"),)),
+    Todos((("first", "completed"), ("second", "in_progress"), ("third", "pending"))),
+]
+
+
+def done(text: str = "total 0\nmore", failed: bool = False, blocks: list[Show] | None = None) -> CallDone:
+    return CallDone(CALL, ToolResult("c1", "bash", text, failed), tuple(blocks or ()), 1.25)
+
+
+def ended(reason: str = "done", **more: Any) -> TurnEnded:
+    return TurnEnded(reason, "All is well.", USAGE, 2, 3, 4, **more)
+
+
+# One of each kind at least: the event, what a person reads, the (type, some fields) of the lines a script reads.
+TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
+    (TurnStarted("s", "do it"), "", []),
+    (StepStarted(2, 3, 4, 999), "", [("notice", {"step": 2, "bytes": 999, "thinking": {"issued": 4, "returned": 3}})]),
+    (ThinkingDelta("\nhm"), "∴ hm", []),
+    (TextDelta("\nhello"), "hello", []),
+    (CallForming(0, "bash", "{"), "", []),
+    (CallSaid("c1", "half-way"), "", []),
+    (
+        Retrying(1, 3, 2.3456, "Overloaded."),
+        "  try 1 of 3 failed: Overloaded. Waiting 2 s.\n",
+        [("retry", {"attempt": 1, "tries": 3, "wait_seconds": 2.346, "reason": "Overloaded."})],
+    ),
+    (Withdrawn(), "  (that answer was cut off and does not count)\n", []),
+    (
+        ReplyDone(Reply((Thinking("t1"), Text("a"), Thinking("t2"), Text("b")), model="M")),
+        "",
+        [
+            ("thinking", {"text": "t1"}),
+            ("thinking", {"text": "t2"}),
+            ("message", {"role": "assistant", "text": "ab", "model": "M"}),
+        ],
+    ),
+    (ReplyDone(Reply((CALL,))), "", []),
+    (
+        CallStarted(CALL),
+        "● bash ls -l 3\n",
+        [("tool_use", {"id": "c1", "name": "bash", "input": {"command": "ls -l", "limit": 3}})],
+    ),
+    (
+        done(),
+        "  ✓ total 0  (1.2 s)\n",
+        [
+            (
+                "tool_result",
+                {
+                    "id": "c1",
+                    "name": "bash",
+                    "text": "total 0\nmore",
+                    "is_error": False,
+                    "duration_ms": 1250,
+                    "show": [],
+                },
+            )
+        ],
+    ),
+    (done("", failed=True), "  ✗ (no output)  (1.2 s)\n", [("tool_result", {"is_error": True})]),
+    (
+        done(blocks=SHOWN),
+        """\
+  ✓ total 0  (1.2 s)
+    a line
+    one
+    two
+    --- a.py
+    +++ a.py
+    @@ -1 +1 @@
+    -old
+    +new
+     same
+    3 passed, 1 failed, 2 skipped
+    t.py::test_x: assert 1 == 2
+    ☑ first
+    ▶ second
+    ☐ third
+""",
+        [("tool_result", {"show": [json.loads(json.dumps(show_to_json(block))) for block in SHOWN]})],
+    ),
+    (
+        Denied(CALL, "not now"),
+        "● bash ls -l 3\n  refused: not now\n",
+        [("permission", {"id": "c1", "name": "bash", "denied": "not now"})],
+    ),
+    (Noted("info", "fyi"), "  fyi\n", [("notice", {"text": "fyi", "level": "info"})]),
+    (Noted("warning", "hm"), "  hm\n", [("notice", {"text": "hm", "level": "warning"})]),
+    (Noted("error", "no"), "  no\n", [("error", {"text": "no", "level": "error"})]),
+    (ended(), "", []),
+]
+
+
+def ids(row: Any) -> str:
+    return type(row).__name__ if isinstance(row, get_args(Event)) else ""
+
+
+def told(*events: Event, colour: bool = False) -> str:
+    pieces: list[str] = []
+    progress = plain.Progress(pieces.append, colour)
+    for event in events:
+        progress.show(event)
+    return "".join(pieces)
+
+
+def streamed(*events: Event) -> list[dict[str, Any]]:
+    pieces: list[str] = []
+    stream = plain.Stream(pieces.append, "s1")
+    for event in events:
+        stream.show(event)
+    assert all(piece.endswith("\n") for piece in pieces)
+    return [json.loads(line) for line in "".join(pieces).splitlines()]
+
+
+def test_the_table_has_every_kind_of_event() -> None:
+    assert {type(event) for event, _, _ in TABLE} == set(get_args(Event))
+
+
+@pytest.mark.parametrize(("event", "words", "lines"), TABLE, ids=ids)
+def test_every_event(event: Event, words: str, lines: list[tuple[str, dict[str, Any]]]) -> None:
+    assert told(event) == words
+    found = streamed(event)
+    assert [line["type"] for line in found] == [type_ for type_, _ in lines]
+    for line, (_, fields) in zip(found, lines, strict=True):
+        assert {key: line[key] for key in fields} == fields
+
+
+# -- for a person
+
+
+def test_thoughts_and_words_stream_on_lines_of_their_own() -> None:
+    assert told(
+        ThinkingDelta("I "),
+        ThinkingDelta("see.\nMore"),
+        TextDelta("\n\nSo: "),
+        TextDelta("done."),
+        CallStarted(CALL),
+        ThinkingDelta("again"),
+        ended(),
+        ended(),
+    ) == ("∴ I see.\nMore\nSo: done.\n● bash ls -l 3\n∴ again\n")
+
+
+def test_long_output_keeps_its_head_and_tail() -> None:
+    words = told(done(blocks=[Output("\n".join(f"line {n}" for n in range(20)))]))
+    shown = [line.strip() for line in words.splitlines()[1:]]
+    assert shown == ["line 0", "line 1", "line 2", "… 13 lines …", "line 16", "line 17", "line 18", "line 19"]
+
+
+def test_long_first_line_is_cut() -> None:
+    assert told(done("\n \n" + "x" * 500)) == f"  ✓ {'x' * 119}…  (1.2 s)\n"
+
+
+@pytest.mark.parametrize("colour", [False, True])
+def test_nothing_of_the_model_or_a_tool_commands_the_terminal(colour: bool) -> None:
+    evil = "a\x1b]0;title\x07\x1b[2J\x9b31m\rb\x08\x7f"
+    events: list[Event] = [
+        ThinkingDelta(evil),
+        TextDelta(evil),
+        TextDelta("\x1b"),
+        TextDelta("[2J"),
+        CallStarted(Call("c", evil, {"x": evil})),
+        done(
+            evil,
+            blocks=[
+                Line(evil),
+                Output(evil),
+                Diff(evil, evil),
+                show.Tests(0, 1, 0, ((evil, evil),)),
+                Todos(((evil, ""),)),
+            ],
+        ),
+        Denied(CALL, evil),
+        Noted("warning", evil),
+        Retrying(1, 2, 0.1, evil),
+    ]
+    words = told(*events, colour=colour)
+    ours = re.compile(r"\x1b\[(?:[1-3]?\d)m")
+    assert bool(ours.search(words)) is colour
+    assert not set(ours.sub("", words)) & {chr(n) for n in (*range(9), *range(11, 32), *range(127, 160))}
+    assert "[2J" in words, "only what commands is taken away"
+
+
+def test_colour_does_not_change_the_words() -> None:
+    events = [event for event, _, _ in TABLE]
+    assert re.sub(r"\x1b\[\d+m", "", told(*events, colour=True)) == told(*events)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        ({}, ""),
+        ({"command": "ls  -l\n\tdir"}, "ls -l dir"),
+        ({"path": "ä", "n": 1, "all": True, "list": ["é"], "none": None}, 'ä 1 true ["é"] null'),
+        ({"x": "y" * 100}, "y" * 100),
+        ({"x": "y" * 101}, "y" * 99 + "…"),
+    ],
+)
+def test_brief(arguments: dict[str, Any], line: str) -> None:
+    assert plain.brief(arguments) == line
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost", "line"),
+    [
+        (USAGE, 0.01234, "2 steps, thought 3/4, 400 tokens in, 75 % cached, 20 out, $0.0123 · session s1"),
+        (Usage(), None, "2 steps, thought 3/4, 0 tokens in, 0 out · session s1"),
+    ],
+)
+def test_footer(usage: Usage, cost: float | None, line: str) -> None:
+    assert plain.footer(TurnEnded("done", "", usage, 2, 3, 4), "s1", cost) == line
+
+
+# -- for a script
+
+
+def test_lines_are_numbered_stamped_and_flat() -> None:
+    lines = streamed(*(event for event, _, _ in TABLE))
+    assert [line["seq"] for line in lines] == list(range(len(lines)))
+    assert {line["session_id"] for line in lines} == {"s1"}
+    assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"]) for line in lines)
+    known = {"init", "message", "thinking", "tool_use", "tool_result", "permission", "retry", "notice", "error"}
+    assert {line["type"] for line in lines} <= known
+
+
+def test_odd_text_neither_breaks_a_line_nor_is_changed() -> None:
+    odd = 'a\nb\r\x0b\x0c\x1c\x85\u2028\u2029"\\ ä 🐍 \x1b[31m \\u2028'
+    (line,) = streamed(Noted("info", odd))  # str.splitlines knows more line ends than JSON does
+    assert line["text"] == odd
+
+
+@pytest.mark.parametrize(
+    ("reason", "subtype"),
+    [
+        ("done", "success"),
+        ("turns", "error_max_turns"),
+        ("money", "error_max_budget_usd"),
+        ("tokens", "error_max_tokens"),
+        ("time", "error_timeout"),
+        ("cancelled", "error_interrupted"),
+        ("loop", "error_loop"),
+        ("failed", "error_during_execution"),
+        ("schema", "error_during_execution"),
+    ],
+)
+def test_the_result_is_the_last_line(reason: str, subtype: str) -> None:
+    pieces: list[str] = []
+    stream = plain.Stream(pieces.append, "s1")
+    last = ended(reason, error="" if reason == "done" else "Why.", exit_code=0 if reason == "done" else 9)
+    stream.show(Noted("info", "x"))
+    stream.show(last)
+    stream.put("result", **plain.result(last, "s1", time.monotonic(), 0.5, structured_output={"a": 1}))
+    line = json.loads(pieces[-1])
+    assert line.pop("timestamp")
+    assert 0 <= line.pop("duration_ms") < 60_000
+    assert line == {
+        "type": "result",
+        "session_id": "s1",
+        "seq": 1,
+        "subtype": subtype,
+        "is_error": reason != "done",
+        "result": "All is well.",
+        "num_turns": 2,
+        "usage": {
+            "input_tokens": 100,
+            "output_tokens": 20,
+            "cache_read_input_tokens": 300,
+            "cache_creation_input_tokens": 0,
+        },
+        "total_cost_usd": 0.5,
+        "thinking": {"issued": 4, "returned": 3},
+        "exit_code": 0 if reason == "done" else 9,
+        "structured_output": {"a": 1},
+        **({} if reason == "done" else {"error": "Why."}),
+    }
+
+
+def test_a_run_that_could_not_begin_still_has_a_result() -> None:
+    found = plain.result(plain.failed("No key.", 41), "", time.monotonic(), None)
+    assert (found["subtype"], found["is_error"], found["exit_code"]) == ("error_during_execution", True, 41)
+    assert (found["error"], found["result"], found["total_cost_usd"]) == ("No key.", "", None)
+
+
+# -- the real stdout
+
+WRITER = """
+from minicode.plain import Stdout, warn
+import sys
+out = Stdout()
+sys.stdin.readline()
+out.write("é\\ud800" * 50_000)
+out.write("\\n")
+warn(f"broken={out.broken}")
+"""
+
+
+def writer(stdout: int) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", WRITER], stdin=subprocess.PIPE, stdout=stdout, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_stdout_writes_all_of_it_even_what_is_no_unicode() -> None:
+    out, err = writer(subprocess.PIPE).communicate("go\n", timeout=30)
+    assert (out, err) == ("é?" * 50_000 + "\n", "broken=0\n")
+
+
+def test_a_closed_pipe_is_noticed_and_said_by_its_code() -> None:
+    reading, writing = os.pipe()
+    process = writer(writing)
+    os.close(writing)
+    os.close(reading)
+    _, err = process.communicate("go\n", timeout=30)
+    assert (err, process.returncode) == ("broken=141\n", 0)
+
+
+def test_a_full_disk_is_said() -> None:
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        process = writer(full.fileno())
+        _, err = process.communicate("go\n", timeout=30)
+    assert err == "minicode: stdout cannot be written: No space left on device.\nbroken=1\n"
