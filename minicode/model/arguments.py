@@ -1,0 +1,136 @@
+"""From the text of a call's arguments to an object: a ladder of mendings, each told, none of them a guess."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from minicode.messages import Json
+
+_ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
+_ANY_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_REPAIRABLE = 32_768  # characters; json_repair takes some ten microseconds for each, and everything waits
+_FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+def read(text: str, *, cut: bool = False) -> tuple[Json | None, tuple[str, ...]]:
+    """The arguments and what was mended in them, one phrase each; (None, …) if no object can be read for sure.
+
+    cut: the reply was ended by the token limit. Then only text that is already whole is taken: mending would turn a
+    torn value into a wrong one.
+    """
+    found = _strict(text, cut=cut)
+    if found is not None or cut:
+        return found, ()
+    for rung in (_control_characters, _encoded_twice, _several, _backslashes, _unclosed, _guarded_repair):
+        mended = rung(text)
+        if mended is not None:
+            return mended[0], (mended[1],)
+    return None, ()
+
+
+def _strict(text: str, *, cut: bool) -> Json | None:
+    if not text.strip():
+        return None if cut else {}
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+    if value is None:
+        return {}
+    return value if isinstance(value, dict) else None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _load(text: str) -> Any:
+    """None for what is no JSON even with raw control characters allowed."""
+    try:
+        return json.loads(text, strict=False, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _control_characters(text: str) -> tuple[Json, str] | None:
+    value = _load(text)
+    return (value, "raw line breaks or tabs inside a string were escaped") if isinstance(value, dict) else None
+
+
+def _encoded_twice(text: str) -> tuple[Json, str] | None:
+    value = _load(text)
+    inner = _load(value) if isinstance(value, str) else None
+    return (inner, "the object came wrapped in a string and was unwrapped") if isinstance(inner, dict) else None
+
+
+def _several(text: str) -> tuple[Json, str] | None:
+    decoder = json.JSONDecoder(strict=False, parse_constant=_no_constant)
+    objects: list[Json] = []
+    at, end = 0, len(text)
+    while at < end:
+        if text[at] in " \t\r\n,":
+            at += 1
+            continue
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            return None
+        if not isinstance(value, dict):
+            return None
+        objects.append(value)
+    if len(objects) < 2:
+        return None
+    last = next((o for o in reversed(objects) if o), objects[-1])
+    return last, f"{len(objects)} objects came in a row; the last was taken"
+
+
+def _backslashes(text: str) -> tuple[Json, str] | None:
+    doubled = _ESCAPE.sub(lambda m: m.group() if len(m.group()) > 1 else r"\\", text)
+    value = _load(doubled) if doubled != text else None
+    return (value, "single backslashes were doubled") if isinstance(value, dict) else None
+
+
+def _unclosed(text: str) -> tuple[Json, str] | None:
+    """Only brackets are missing at the end: a server counted those inside strings."""
+    if not _ends_after_value(text):
+        return None
+    closing: list[str] = []
+    for mark in re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL):
+        if mark in "{[":
+            closing.append("}" if mark == "{" else "]")
+        elif mark in "}]" and (not closing or closing.pop() != mark):
+            return None
+    value = _load(text + "".join(reversed(closing)))
+    return (value, "closing brackets were missing and were added") if isinstance(value, dict) else None
+
+
+def _guarded_repair(text: str) -> tuple[Json, str] | None:
+    """json_repair, believed only if it neither lost nor made up a letter or a digit, and nothing was left open.
+
+    It reads the two halves of an escaped character as two: text with such escapes is not given to it.
+    """
+    fenced = _FENCE.match(text)
+    bare = fenced.group(1) if fenced else text
+    if len(bare) > _REPAIRABLE or "{" not in bare or "\\u" in bare or not _ends_after_value(bare):
+        return None
+    import json_repair
+
+    try:
+        value = json_repair.loads(bare, skip_json_loads=True)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(value, dict) or not value or _letters(bare) != _letters(json.dumps(value)):
+        return None
+    return value, "the JSON was not well-formed and was repaired"
+
+
+def _ends_after_value(text: str) -> bool:
+    """Not inside a string, nor after a number or a comma that may have been torn off."""
+    return text.rstrip()[-1:] in ('"', "}", "]") and _ANY_ESCAPE.sub("", text).count('"') % 2 == 0
+
+
+def _letters(text: str) -> str:
+    plain = re.sub(r"[^a-z0-9]", "", _ANY_ESCAPE.sub("", text).lower())
+    return plain.replace("none", "null")

@@ -1,0 +1,166 @@
+"""Calls that M2 wrote as markup because a server failed to read them: found, typed by the tool's schema, believed only
+if whole and meant for a tool that was offered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from minicode.messages import Call, Json, ToolSpec
+from minicode.model.deltas import new_call_id
+
+READ_FROM_TEXT = "read from tool-call markup in the text"
+
+_WRAPPER_OPEN = re.compile(r"\s*<(minimax:tool_call|tool_calls|tool_call)>")
+_WRAPPER_CLOSE = re.compile(r"\s*</(?:minimax:tool_call|tool_calls|tool_call)>")
+_INVOKE = re.compile(r"""\s*<invoke\s+name=(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
+_INVOKE_END = re.compile(r"\s*</invoke>")
+_PARAMETER = re.compile(r"""\s*<parameter\s+name=(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
+# A value ends where the next structure follows: a closing tag inside file content is not its end.
+_VALUE_END = re.compile(r"</parameter>(?=\s*(?:<parameter\s+name=|</invoke>))")
+_UNCLOSED_END = re.compile(r"(?=\s*<parameter\s+name=)|(?=\s*</invoke>)")
+
+
+def read(markup: str, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], str] | None:
+    """The calls in `markup` and the text that stood between and after them.
+
+    None if any of it is incomplete, is no call, or names a tool that is not in `tools`: then nothing may be run.
+    """
+    calls: list[Call] = []
+    between: list[str] = []
+    at = 0
+    while at < len(markup):
+        opened = _WRAPPER_OPEN.match(markup, at)
+        if opened:
+            found = _wrapped(markup, opened.end(), tools)
+        elif _INVOKE.match(markup, at):
+            found = _invokes(markup, at, tools)
+        else:
+            next_tag = markup.find("<", at + 1)
+            end = next_tag if next_tag >= 0 else len(markup)
+            between.append(markup[at:end])
+            at = end
+            continue
+        if found is None or not found[0]:
+            return None
+        calls.extend(found[0])
+        at = found[1]
+    text = "".join(between)
+    numbered = [
+        Call(new_call_id(n), call.name, call.arguments, repairs=call.repairs) for n, call in enumerate(calls, 1)
+    ]
+    return (numbered, text if text.strip() else "") if numbered else None
+
+
+def _wrapped(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], int] | None:
+    found = _invokes(markup, at, tools) if _INVOKE.match(markup, at) else _json_calls(markup, at, tools)
+    if found is None:
+        return None
+    calls, at = found
+    closed = _WRAPPER_CLOSE.match(markup, at)
+    if closed:
+        return calls, closed.end()
+    # Some servers swallow the outer closing tag; what was inside is whole all the same.
+    return (calls, at) if not markup[at:].strip() else None
+
+
+def _invokes(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], int] | None:
+    calls: list[Call] = []
+    while opened := _INVOKE.match(markup, at):
+        tool = tools.get(_name(opened))
+        if tool is None:
+            return None
+        body = _parameters(markup, opened.end(), tool)
+        if body is None:
+            return None
+        arguments, repairs, at = body
+        calls.append(Call("", tool.name, arguments, repairs=(READ_FROM_TEXT, *repairs)))
+    return calls, at
+
+
+def _parameters(markup: str, at: int, tool: ToolSpec) -> tuple[Json, tuple[str, ...], int] | None:
+    properties: Mapping[str, Any] = tool.schema.get("properties") or {}
+    required = tool.schema.get("required") or ()
+    arguments: Json = {}
+    repairs: list[str] = []
+    while opened := _PARAMETER.match(markup, at):
+        name = _name(opened)
+        value, at = _value(markup, opened.end(), properties)
+        if at < 0:
+            return None
+        if "</parameter>" in value:
+            repairs.append(f"the value of {name} contains </parameter> and may have been cut there")
+        typed = _typed(value, properties.get(name))
+        if name and not (typed is None and name not in required):
+            arguments[name] = value if typed is None else typed
+    closed = _INVOKE_END.match(markup, at)
+    return (arguments, tuple(repairs), closed.end()) if closed else None
+
+
+def _value(markup: str, start: int, properties: Mapping[str, Any]) -> tuple[str, int]:
+    """A raw value and where it ends; -1 if it does not end."""
+    end = _VALUE_END.search(markup, start)
+    stop, after = (end.start(), end.end()) if end else (-1, -1)
+    # A value that lost its closing tag would swallow the parameter after it.
+    for inner in _PARAMETER.finditer(markup, start, stop if end else len(markup)):
+        if _name(inner) in properties and "</parameter>" not in markup[start : inner.start()]:
+            return _trim(markup[start : inner.start()]), inner.start()
+    if end:
+        return _trim(markup[start:stop]), after
+    unclosed = _UNCLOSED_END.search(markup, start)
+    return (_trim(markup[start : unclosed.start()]), unclosed.start()) if unclosed else ("", -1)
+
+
+def _trim(value: str) -> str:
+    return value.removeprefix("\n").removesuffix("\n")
+
+
+def _name(match: re.Match[str]) -> str:
+    return match.group(1) or match.group(2) or match.group(3) or ""
+
+
+def _typed(value: str, schema: Any) -> Any:
+    """By MiniMax's reference rules, but keeping the blanks of strings. None for a null."""
+    kind = schema.get("type") if isinstance(schema, Mapping) else None
+    if isinstance(kind, list):
+        kind = next((k for k in kind if k != "null"), None)
+    bare = value.strip()
+    if bare.lower() == "null":
+        return None
+    try:
+        match kind:
+            case "integer":
+                return int(bare)
+            case "number":
+                number = float(bare)
+                return int(number) if number.is_integer() else number
+            case "boolean":
+                return bare.lower() in ("true", "1")
+            case "object" | "array":
+                return json.loads(bare, strict=False)
+            case _:
+                return value
+    except (ValueError, OverflowError):
+        return value
+
+
+def _json_calls(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], int] | None:
+    """The older form: one JSON object with `name` and `arguments` a line."""
+    decoder = json.JSONDecoder(strict=False)
+    calls: list[Call] = []
+    while True:
+        while at < len(markup) and markup[at].isspace():
+            at += 1
+        if markup[at : at + 1] != "{":
+            return calls, at
+        try:
+            value, at = decoder.raw_decode(markup, at)
+        except (ValueError, RecursionError):
+            return None
+        arguments = value.get("arguments", value.get("parameters", {}))
+        tool = tools.get(str(value.get("name")))
+        if tool is None or not isinstance(arguments, dict):
+            return None
+        calls.append(Call("", tool.name, arguments, repairs=(READ_FROM_TEXT,)))
