@@ -1,0 +1,108 @@
+"""All that a tool file may import of ours.
+
+A tool is an async function in a file of its name:
+
+    @tool(effect="reads")
+    async def shout(scope: Scope, text: Annotated[str, "What to shout"]) -> Result:
+        '''Say a text loudly.'''
+        return Result(text.upper())
+
+Signature, docstring and `Annotated` texts are its schema. Parameters may be str, int, float, bool, Literal, list, dict,
+a flat TypedDict or a pydantic model; `T | None = None` makes one optional. `scope` is passed if it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from minicode.show import Diff, Line, Output, Show, Tests, Todos
+from minicode.workspace.charset import Decoded, decode
+from minicode.workspace.edits import Edit, find_edit, unified
+from minicode.workspace.files import Content
+from minicode.workspace.folder import Refused
+from minicode.workspace.git import git_problem, run_git
+from minicode.workspace.processes import Finished
+from minicode.workspace.search import Query, Row, list_files, search_text
+from minicode.workspace.text import CAP, clean, clean_output, clip, count
+from minicode.workspace.workspace import Workspace
+
+__all__ = [
+    "CAP",
+    "Content",
+    "Decoded",
+    "Diff",
+    "Edit",
+    "Effect",
+    "Finished",
+    "Line",
+    "Output",
+    "Query",
+    "Refused",
+    "Result",
+    "Row",
+    "Scope",
+    "Show",
+    "Tests",
+    "Todos",
+    "Toolfile",
+    "Workspace",
+    "clean",
+    "clean_output",
+    "clip",
+    "count",
+    "decode",
+    "find_edit",
+    "git_problem",
+    "list_files",
+    "run_git",
+    "search_text",
+    "tool",
+    "unified",
+]
+
+# What a call can do to the world, for the permission gate: "state" touches nothing but the session's own lists.
+Effect = Literal["reads", "writes", "runs", "state"]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """text: what the model is told. show: what the human is shown. failed: the tool did not do what was asked."""
+
+    text: str
+    show: tuple[Show, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What one call may work with.
+
+    say: tell the human about progress. spill: keep a long output and give the path or name under which the model can
+    read it, "" if it is not kept.
+    """
+
+    workspace: Workspace
+    call_id: str = ""
+    say: Callable[[str], None] = lambda text: None
+    spill: Callable[[bytes], str] = lambda data: ""
+
+    def fit(self, text: str, whole: bytes | None = None, limit: int = CAP) -> str:
+        """The text if it is short, else head and tail of it; `whole` (by default the text itself) is spilled then."""
+        if len(text) <= limit // 4 or len(text.encode("utf-8", "replace")) <= limit:
+            return text
+        return clip(text, limit, self.spill(text.encode("utf-8", "replace") if whole is None else whole))
+
+
+@dataclass(frozen=True, slots=True)
+class Toolfile:
+    """What `@tool` makes of a function."""
+
+    function: Callable[..., Awaitable[Result]]
+    effect: Effect
+
+
+def tool(*, effect: Effect) -> Callable[[Callable[..., Awaitable[Result]]], Toolfile]:
+    """Mark the function of a tool file. effect: the worst it can do."""
+    return lambda function: Toolfile(function, effect)

@@ -1,0 +1,161 @@
+"""Our own git calls, made so that nothing in a repository can make git run a program or wait for a person."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from minicode.workspace.folder import Refused
+from minicode.workspace.processes import HEAD, Finished
+from minicode.workspace.workspace import Workspace
+
+# Each of these names a program, or makes git start one, and a repository's own configuration may set it.
+_OVERRIDES = (
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.pager=cat",
+    "core.editor=true",
+    "core.askPass=true",
+    "core.quotePath=false",
+    "core.alternateRefsCommand=true",
+    "safe.bareRepository=explicit",
+    "diff.ignoreSubmodules=dirty",
+    "submodule.recurse=false",
+    "protocol.allow=never",
+    "credential.helper=",
+    "commit.gpgSign=false",
+    "tag.gpgSign=false",
+    "log.showSignature=false",
+    "gpg.program=true",
+    "gpg.openpgp.program=true",
+    "gpg.x509.program=true",
+    "gpg.ssh.program=true",
+    "status.submoduleSummary=false",
+    "diff.submodule=short",
+    "gc.auto=0",
+    "maintenance.auto=false",
+    "color.ui=false",
+    "advice.detachedHead=false",
+)
+# Attacker-named sections cannot be overridden blindly; they are looked up, and what each is given instead.
+_PROGRAMS = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(textconv|command))$"
+_INSTEAD = {"required": "false", "driver": "false"}
+_ENVIRONMENT = {
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_PAGER": "cat",
+    "GIT_EDITOR": "true",
+    "GIT_SEQUENCE_EDITOR": "true",
+    "GIT_ASKPASS": "true",
+    "SSH_ASKPASS": "true",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "none",
+    "LC_ALL": "C.UTF-8",
+}
+
+
+async def run_git(
+    workspace: Workspace,
+    arguments: Sequence[str],
+    *,
+    folder: Path | None = None,
+    writes: bool = False,
+    filters: bool = True,
+    seconds: float = 60,
+    keep: int = HEAD,
+) -> Finished:
+    """Run `git <arguments>` in the root or `folder`, hooks and every configured program off.
+
+    writes: it may take locks. filters: it may touch file contents by way of filters, so that the repository's own are
+    looked up and turned off (those of git-lfs excepted). seconds, keep: see
+    `Processes.run`. Raises Refused if there is no git.
+    """
+    program = _program(workspace)
+    folder = folder or workspace.root
+    environment = {**_ENVIRONMENT, "GIT_OPTIONAL_LOCKS": "1" if writes else "0", "PATH": safe_path(workspace)}
+    overrides = [word for override in _OVERRIDES for word in ("-c", override)]
+    if writes:
+        await _check_work_tree([program, *overrides], workspace, folder, environment)
+    if filters:
+        overrides += await _without_filters(workspace, [program, *overrides], folder, environment)
+    return await workspace.processes.run(
+        [program, *overrides, *arguments],
+        folder,
+        seconds=seconds,
+        environment=environment,
+        errors_apart=True,
+        keep=keep,
+    )
+
+
+async def _without_filters(
+    workspace: Workspace, git: Sequence[str], folder: Path, environment: dict[str, str]
+) -> list[str]:
+    """`-c` options that turn off the programs which the repository itself, not the user, has configured."""
+    listed = await workspace.processes.run(
+        [*git, "config", "--includes", "--show-scope", "-z", "--get-regexp", _PROGRAMS],
+        folder,
+        seconds=10,
+        environment=environment,
+        errors_apart=True,
+    )
+    words = []
+    fields = listed.output.decode("utf-8", "surrogateescape").split("\0")
+    for scope, entry in zip(fields[::2], fields[1::2], strict=False):
+        key, _, value = entry.partition("\n")
+        if scope not in ("local", "worktree") or value.startswith("git-lfs "):
+            continue
+        last = key.rpartition(".")[2].lower()
+        words += ["-c", f"{key}={_INSTEAD.get(last, '')}"]
+    return words
+
+
+async def _check_work_tree(git: Sequence[str], workspace: Workspace, folder: Path, environment: dict[str, str]) -> None:
+    """`core.worktree` of a repository can name any folder, which `restore` would then overwrite."""
+    asked = await workspace.processes.run(
+        [*git, "rev-parse", "--show-toplevel"], folder, seconds=10, environment=environment, errors_apart=True
+    )
+    top = Path(os.fsdecode(asked.output.rstrip(b"\n")))
+    if asked.code == 0 and not os.path.lexists(top / ".git"):
+        raise Refused(f"The repository is set up to write into {top}, which is not its own folder; nothing was done.")
+
+
+def git_problem(finished: Finished) -> str:
+    """What git said about its failure, with the way out where git's own words are too long or point the wrong way."""
+    said = finished.errors.decode("utf-8", "replace").strip()
+    if finished.ended == "time":
+        return "git took too long and was stopped."
+    if "not a git repository" in said or "cannot use bare repository" in said:
+        return "This folder is not in a git repository with a work tree. (`git init` in bash makes one.)"
+    if "must be run in a work tree" in said:
+        return "This is a bare repository: there is no work tree to act on."
+    if "dubious ownership" in said:
+        return "The repository belongs to another user, so git refuses to use it. The user has to decide about that."
+    if "index.lock" in said:
+        return (
+            "Another git process holds .git/index.lock; nothing was done. Wait for it, or ask the user if it is stale."
+        )
+    if "does not have any commits yet" in said or "ambiguous argument 'HEAD'" in said:
+        return "The repository has no commits yet."
+    if "tell me who you are" in said:
+        return "git does not know the author: the user has to set user.name and user.email."
+    return said or finished.output.decode("utf-8", "replace").strip() or f"git ended with code {finished.code}."
+
+
+def safe_path(workspace: Workspace) -> str:
+    """PATH without relative folders and without those the workspace could have filled."""
+    path = workspace.processes.environment.get("PATH", os.defpath)
+    return os.pathsep.join(
+        part
+        for part in path.split(os.pathsep)
+        if part.startswith("/") and not Path(part).is_relative_to(workspace.root)
+    )
+
+
+def _program(workspace: Workspace) -> str:
+    import shutil
+
+    found = shutil.which("git", path=safe_path(workspace))
+    if found is None:
+        raise Refused("git is not installed here (not on PATH).")
+    return found

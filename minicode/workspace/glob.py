@@ -1,0 +1,53 @@
+"""Glob patterns as .gitignore and ripgrep read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+
+def glob_filter(pattern: str) -> Callable[[str], bool]:
+    """Whether a path, relative and with slashes, fits. "" fits all.
+
+    Without a slash the pattern is for the name in any folder; with one for the whole path. `**` crosses folders, `*`
+    and `?` do not, `{a,b}` is a choice, a leading `!` turns it round.
+    """
+    if not pattern:
+        return lambda path: True
+    wanted = not pattern.startswith("!")
+    pattern = pattern.removeprefix("!").removeprefix("./").removeprefix("/")
+    if "/" not in pattern:
+        pattern = f"**/{pattern}"
+    match = re.compile(_expression(pattern)).fullmatch
+    return lambda path: (match(path) is not None) is wanted
+
+
+def _expression(pattern: str) -> str:
+    parts, at, depth = [], 0, 0
+    while at < len(pattern):
+        char = pattern[at]
+        if pattern.startswith("**/", at):
+            parts.append("(?:.*/)?")
+            at += 3
+            continue
+        if pattern.startswith("**", at):
+            parts.append(".*")
+            at += 2
+            continue
+        if char == "[" and (end := pattern.find("]", at + 2)) > 0:
+            inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
+            parts.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
+            at = end + 1
+            continue
+        if char == "{" and "}" in pattern[at:]:
+            depth += 1
+            parts.append("(?:")
+        elif char == "}" and depth:
+            depth -= 1
+            parts.append(")")
+        elif char == "," and depth:
+            parts.append("|")
+        else:
+            parts.append({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char))
+        at += 1
+    return "(?s:" + "".join(parts) + ")" * (depth + 1)

@@ -1,0 +1,143 @@
+"""Find the processes that belong to a call, also those that left its process group or lost their parent."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from minicode.workspace.text import clean_output
+
+# Carried by every process of a call in its environment: "/<token>", nested calls one after another.
+MARK = "MINICODE_CALL"
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+def adopt_orphans() -> None:
+    """Become the parent of grandchildren that lose theirs, so that they can still be found. Linux only."""
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+class _Process(NamedTuple):
+    pid: int
+    state: str
+    parent: int
+    session: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """All processes of one call: those in the session of its program, descended from it, or carrying its token."""
+
+    leader: int
+    token: str
+
+    def maybe_alive(self, others: set[int]) -> bool:
+        """A cheap look whether anything can be left once the program itself is gone.
+
+        Orphans are our children then, so nothing is left if the group is empty and no child of ours is of this call.
+        others: leaders of calls, known not to be orphans.
+        """
+        try:
+            os.killpg(self.leader, 0)
+            return True
+        except ProcessLookupError:
+            pass
+        except PermissionError:
+            return True
+        return any(self._carries(pid) for pid in _our_children() - others)
+
+    def signal(self, number: signal.Signals, told: set[int] | None = None) -> dict[int, str]:
+        """Send it to all of them that are alive, except those told before; gives their command lines by id."""
+        found = [pid for pid in self.alive() if told is None or pid not in told]
+        names = {pid: _command_line(pid) for pid in found}
+        for pid in found:
+            with suppress(ProcessLookupError, PermissionError):
+                if _has_proc():
+                    os.kill(pid, number)
+                else:
+                    os.killpg(pid, number)
+        return names
+
+    def alive(self) -> list[int]:
+        """Their ids. Dead orphans that came to us are laid to rest on the way."""
+        if not _has_proc():
+            try:
+                os.killpg(self.leader, 0)
+            except (ProcessLookupError, PermissionError):
+                return []
+            return [self.leader]
+        every = {process.pid: process for process in _all_processes()}
+        us = os.getpid()
+        found = []
+        for process in every.values():
+            if process.pid == us or not (self._descends(process, every) or self._carries(process.pid)):
+                continue
+            if process.state != "Z":
+                found.append(process.pid)
+            elif process.parent == us and process.pid != self.leader:
+                with suppress(ChildProcessError):
+                    os.waitpid(process.pid, os.WNOHANG)
+        return found
+
+    def _descends(self, process: _Process, every: dict[int, _Process]) -> bool:
+        at: _Process | None = process
+        for _ in range(64):
+            if at is None:
+                return False
+            if self.leader in (at.session, at.pid):
+                return True
+            at = every.get(at.parent)
+        return False
+
+    def _carries(self, pid: int) -> bool:
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:  # noqa: PTH123 - a Path costs more than the read
+                return self.token.encode() in file.read()
+        except OSError:
+            return False
+
+
+def _has_proc() -> bool:
+    return sys.platform == "linux" and Path("/proc/self/stat").exists()
+
+
+def _all_processes() -> Iterator[_Process]:
+    for name in os.listdir("/proc"):  # noqa: PTH208 - as above
+        if not name.isdigit():
+            continue
+        try:
+            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
+                # The name in parentheses may contain anything, parentheses too.
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if len(fields) > 3:
+            yield _Process(int(name), fields[0].decode(), int(fields[1]), int(fields[3]))
+
+
+def _our_children() -> set[int]:
+    found: set[int] = set()
+    with suppress(OSError):
+        for task in os.listdir("/proc/self/task"):  # noqa: PTH208 - as above
+            with suppress(OSError), open(f"/proc/self/task/{task}/children", "rb") as file:  # noqa: PTH123 - as above
+                found.update(map(int, file.read().split()))
+    return found
+
+
+def _command_line(pid: int) -> str:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").strip()
+    except OSError:
+        return f"process {pid}"
+    return clean_output(line).replace("\n", " ")[:80] or f"process {pid}"

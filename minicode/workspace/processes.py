@@ -1,0 +1,251 @@
+"""Run programs so that they cannot hang the turn, flood the memory, or outlive their call."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from minicode.workspace.environment import for_tools
+from minicode.workspace.folder import Refused
+from minicode.workspace.kin import MARK, Kin, adopt_orphans
+
+HEAD = 4 * 2**20
+TAIL = 2**20
+FLOOD = 500 * 2**20  # more output than this ends the program
+_CHUNK = 2**16
+_DRAIN = 2.0  # seconds, at most, for output that comes after the end of the program
+_QUIET = 0.1  # seconds without output after which nothing more is expected
+_GRACE = 2.0  # seconds between TERM and KILL
+
+Wrap = Callable[[Sequence[str], Path], Sequence[str]]
+
+
+class Finished(NamedTuple):
+    """What became of a program.
+
+    code: its exit code, negative for a signal. output: what it printed, stderr in between unless `errors` was asked
+    for; if more came than is kept, its beginning and the last TAIL bytes with a line between them that says so.
+    ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left: command lines of the processes it
+    left behind, which were ended.
+    """
+
+    code: int
+    output: bytes
+    errors: bytes = b""
+    total: int = 0
+    seconds: float = 0.0
+    ended: str = ""
+    left: tuple[str, ...] = ()
+
+
+class _Pipe:
+    """The reading end of a program's output: the first and the last bytes are kept, the rest is counted."""
+
+    def __init__(self, keep: int, on_output: Callable[[bytes], None] | None) -> None:
+        self._keep = keep
+        self.reader, self.writer = os.pipe()
+        os.set_blocking(self.reader, False)
+        self._loop = asyncio.get_running_loop()
+        self._on_output = on_output
+        self._head, self._tail = bytearray(), deque[bytes]()
+        self._tail_size = self.total = 0
+        self.closed = asyncio.Event()
+        self._loop.add_reader(self.reader, self.pull)
+
+    def started(self, on_flood: Callable[[], object]) -> None:
+        """The program has its copy of the writing end; ours would keep the pipe open."""
+        self._on_flood = on_flood
+        os.close(self.writer)
+        self.writer = -1
+
+    def pull(self) -> None:
+        try:
+            data = os.read(self.reader, _CHUNK)
+        except BlockingIOError:
+            return
+        if not data:
+            self._loop.remove_reader(self.reader)
+            self.closed.set()
+            return
+        self.total += len(data)
+        room = self._keep - len(self._head)
+        self._head += data[:room]
+        if rest := data[room:] if room < len(data) else b"":
+            self._tail.append(rest)
+            self._tail_size += len(rest)
+            while self._tail_size - len(self._tail[0]) >= TAIL:
+                self._tail_size -= len(self._tail.popleft())
+        if self._on_output is not None:
+            self._on_output(data)
+        if self.total > FLOOD >= self.total - len(data):
+            self._on_flood()
+
+    async def drain(self) -> None:
+        """Until the end of the output, a quiet moment, or _DRAIN seconds, whichever comes first."""
+        end = time.monotonic() + _DRAIN
+        while not self.closed.is_set() and time.monotonic() < end:
+            before = self.total
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.closed.wait(), _QUIET)
+            if self.total == before:
+                return
+
+    def close(self) -> None:
+        if not self.closed.is_set():
+            self.pull()  # the last words of what was just ended
+        if not self.closed.is_set():
+            self._loop.remove_reader(self.reader)
+        for fd in (self.reader, self.writer):
+            if fd >= 0:
+                os.close(fd)
+
+    def kept(self) -> bytes:
+        missing = self.total - len(self._head) - self._tail_size
+        note = b"\n[... %d bytes were not kept ...]\n" % missing if missing else b""
+        return bytes(self._head) + note + b"".join(self._tail)
+
+
+class Processes:
+    """Starts the programs of one workspace.
+
+    environment: what each gets. wrap: turns (argv, folder) into the argv that is really started; a sandbox goes here.
+    """
+
+    def __init__(self, environment: Mapping[str, str] | None = None, wrap: Wrap | None = None) -> None:
+        self.environment = dict(for_tools(os.environ) if environment is None else environment)
+        self._wrap = wrap
+        self._adopting = False
+        self._running: set[int] = set()
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        folder: Path,
+        *,
+        seconds: float | None = None,
+        environment: Mapping[str, str] | None = None,
+        errors_apart: bool = False,
+        keep: int = HEAD,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> Finished:
+        """Run a program to its end, with an empty stdin and no terminal, in a session of its own.
+
+        The result comes when the program itself ends; what it left running is ended too, and so is all of it after
+        `seconds` or when the awaiting task is cancelled. environment: added to the usual one. keep: how
+        many bytes from the beginning of the output are kept. Raises Refused if the program or the folder is not there.
+        """
+        if not self._adopting:
+            adopt_orphans()
+            self._adopting = True
+        out = _Pipe(keep, on_output)
+        err = _Pipe(keep, None) if errors_apart else out
+        started = time.monotonic()
+        kin, process = self._start(argv, folder, {**self.environment, **(environment or {})}, out, err)
+        self._running.add(process.pid)
+        exited = asyncio.create_task(_exit_of(process))
+        left: tuple[str, ...] = ()
+        try:
+            await asyncio.wait({exited}, timeout=seconds)
+            in_time = exited.done()
+            if in_time:
+                for pipe in {out, err}:
+                    await pipe.drain()
+        finally:
+            try:
+                left = await _end(kin, process, self._running)
+            finally:
+                exited.cancel()
+                self._running.discard(process.pid)
+                for pipe in {out, err}:
+                    pipe.close()
+        ended = "flood" if max(out.total, err.total) > FLOOD else "" if in_time else "time"
+        return Finished(
+            process.returncode,
+            out.kept(),
+            err.kept() if errors_apart else b"",
+            out.total,
+            time.monotonic() - started,
+            ended,
+            () if ended else left,
+        )
+
+    def _start(
+        self, argv: Sequence[str], folder: Path, environment: dict[str, str], out: _Pipe, err: _Pipe
+    ) -> tuple[Kin, subprocess.Popen[bytes]]:
+        token = os.urandom(8).hex()
+        # A minicode that runs inside another one's call stays part of that call.
+        environment[MARK] = f"{environment.get(MARK, '')}/{token}"
+        try:
+            process = subprocess.Popen(
+                argv if self._wrap is None else self._wrap(argv, folder),
+                cwd=folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=out.writer,
+                stderr=err.writer,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as error:
+            for pipe in {out, err}:
+                pipe.close()
+            if not folder.is_dir():
+                raise Refused(f"The folder {folder} does not exist any more.") from None
+            raise Refused(f"{argv[0]} cannot be started: {error}.") from None
+        kin = Kin(process.pid, token)
+        for pipe in {out, err}:
+            pipe.started(on_flood=lambda: kin.signal(signal.SIGKILL))
+        return kin, process
+
+
+async def _exit_of(process: subprocess.Popen[bytes]) -> None:
+    """Wait until the program itself ends, whoever still holds its output."""
+    try:
+        fd = os.pidfd_open(process.pid)
+    except (AttributeError, OSError):  # not Linux, or a container that lacks the call
+        await asyncio.to_thread(process.wait)
+        return
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(fd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(fd)
+        os.close(fd)
+    process.wait()
+
+
+async def _end(kin: Kin, process: subprocess.Popen[bytes], others: set[int]) -> tuple[str, ...]:
+    """End all that is left of a call: TERM, a grace, KILL. Gives the command lines of what was ended."""
+    over = process.poll() is not None
+    if over and not kin.maybe_alive(others):
+        return ()
+    left = kin.signal(signal.SIGTERM)
+    try:
+        end, pause = time.monotonic() + _GRACE, 0.005
+        while (process.poll() is None or kin.alive()) and time.monotonic() < end:
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 0.1)
+            left |= kin.signal(signal.SIGTERM, set(left))  # one may have been born while the others were told
+    finally:
+        _kill(kin, process)
+    return tuple(left.values())
+
+
+def _kill(kin: Kin, process: subprocess.Popen[bytes]) -> None:
+    """Without an await, so that a second cancel cannot come between."""
+    for _ in range(20):  # a process that forks while it is being killed is caught by the next round
+        if not kin.signal(signal.SIGKILL):
+            break
+        time.sleep(0.005)
+    if process.poll() is None:
+        process.kill()
+        process.wait()

@@ -1,0 +1,253 @@
+"""Find text and files in the workspace, but not what .gitignore hides: by ripgrep, else git, else Python."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from minicode.workspace.folder import Refused
+from minicode.workspace.git import run_git, safe_path
+from minicode.workspace.glob import glob_filter
+from minicode.workspace.processes import HEAD, Finished
+from minicode.workspace.text import clean
+from minicode.workspace.workspace import Workspace
+
+Engine = Literal["rg", "git", "python"]
+Mode = Literal["content", "files", "count"]
+ENGINES: tuple[Engine, ...] = ("rg", "git", "python")
+_TIME = 60.0
+_RG = ("--no-config", "--hidden", "--no-require-git", "--no-ignore-dot", "--no-messages", "--color=never", "-g!.git")
+_GIT = ("grep", "-z", "-I", "--untracked", "--no-color", "-P")
+_MODES = {"content": "-n", "files": "-l", "count": "-c"}
+# Left out where there is neither ripgrep nor a git repository to say what is ignored.
+_USUALLY_IGNORED = frozenset(
+    (
+        ".git",
+        ".hg",
+        ".svn",
+        "node_modules",
+        "__pycache__",
+        ".venv",
+        "venv",
+        ".tox",
+        ".mypy_cache",
+        ".ruff_cache",
+        "target",
+    )
+)
+_LARGEST = 20 * 2**20
+_LIST_BYTES = 64 * 2**20  # the names of about a million files
+
+
+class Query(NamedTuple):
+    """What is looked for.
+
+    pattern: a regular expression, matched within lines. under: a folder, or one file, from `Folder.resolve`.
+    glob: only files like this, as in .gitignore: a pattern without a slash means the name in any folder.
+    """
+
+    pattern: str
+    under: Path
+    glob: str = ""
+    mode: Mode = "content"
+    ignore_case: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.under if self.under.is_dir() else self.under.parent
+
+    @property
+    def name(self) -> str:
+        """What is searched, as seen from the folder."""
+        return "." if self.under.is_dir() else f"./{self.under.name}"
+
+
+class Row(NamedTuple):
+    """path: the real path, as text since there can be very many. number: the line, from 1; in mode "count" how many
+    lines match; in mode "files" 0. text: the line, else "".
+    """
+
+    path: str
+    number: int = 0
+    text: str = ""
+
+
+class Rows(NamedTuple):
+    """Sorted by path and line. partial: there was more than could be kept, or than there was time for."""
+
+    rows: tuple[Row, ...]
+    partial: bool = False
+
+
+async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engine] = ENGINES) -> Rows:
+    """The lines of text files that match. Raises Refused for a bad pattern or a place that does not exist."""
+    if not query.under.exists():
+        raise Refused(f"{workspace.folder.show(query.under)} does not exist.")
+    for engine in engines:
+        if engine == "python":
+            names = await _list(workspace, query.folder, query.name, engines)
+            return await asyncio.to_thread(_python_search, query, names)
+        finished = await (_rg_search if engine == "rg" else _git_search)(workspace, query)
+        if finished is None:
+            continue
+        # 1 is "nothing found".
+        if finished.code in (0, 1) or finished.output or finished.ended:
+            rows = await asyncio.to_thread(_sorted_rows, finished.output[:HEAD], query)
+            return Rows(rows, finished.total > HEAD or bool(finished.ended))
+        raise Refused(f"The search failed: {clean(finished.errors.decode('utf-8', 'replace')).strip()[:600]}")
+    raise Refused("The search failed: no search program is here.")
+
+
+async def list_files(
+    workspace: Workspace, under: Path, glob: str = "", engines: Sequence[Engine] = ENGINES
+) -> tuple[Path, ...]:
+    """The files under a folder that are not ignored, newest first. Raises Refused if it is not a folder."""
+    if not under.is_dir():
+        raise Refused(f"{workspace.folder.show(under)} is not a folder.")
+    names = await _list(workspace, under, ".", engines)
+    return await asyncio.to_thread(_newest_first, under, names, glob)
+
+
+def _newest_first(under: Path, names: Iterable[str], glob: str) -> tuple[Path, ...]:
+    fits = glob_filter(glob)
+    found = []
+    for name in names:
+        if fits(name):
+            with suppress(OSError):  # listed by git, but deleted
+                found.append((-os.lstat(under / name).st_mtime_ns, name))
+    return tuple(under / name for _, name in sorted(found))
+
+
+async def _rg_search(workspace: Workspace, query: Query) -> Finished | None:
+    program = _find_rg(workspace)
+    if program is None:
+        return None
+    words = [*_RG, "--null", "--no-heading", "--with-filename", "--engine=auto", _MODES[query.mode]]
+    words += ["-i"] if query.ignore_case else []
+    # A type, unlike -g, does not bring back what is ignored. It sees only the last part of a path; the whole is
+    # checked afterwards.
+    last = query.glob.rpartition("/")[2]
+    if last and "**" not in last and "}" not in query.glob and not last.startswith("!"):
+        words += ["--type-add", f"asked:{last}", "--type", "asked"]
+    return await workspace.processes.run(
+        [program, *words, "-e", query.pattern, "--", query.name], query.folder, seconds=_TIME, errors_apart=True
+    )
+
+
+async def _git_search(workspace: Workspace, query: Query) -> Finished | None:
+    words = [*_GIT, _MODES[query.mode], *(["-i"] if query.ignore_case else []), "-e", query.pattern, "--", query.name]
+    try:
+        finished = await run_git(workspace, words, folder=query.folder, filters=False, seconds=_TIME)
+    except Refused:  # there is no git
+        return None
+    return None if b"not a git repository" in finished.errors else finished
+
+
+def _sorted_rows(output: bytes, query: Query) -> tuple[Row, ...]:
+    return tuple(sorted(_parse(output, query)))
+
+
+def _parse(output: bytes, query: Query) -> Iterator[Row]:
+    """Rows as ripgrep and git print them: `path NUL`, the number, a separator, the line. A cut one is left out."""
+    fits = glob_filter(query.glob)
+    folder = query.folder
+    if query.mode == "files":
+        for name in output.split(b"\0")[:-1]:
+            path = _decoded(name)
+            if fits(path):
+                yield Row(f"{folder}/{path}")
+        return
+    for line in output.split(b"\n")[:-1]:
+        name, nul, rest = line.partition(b"\0")
+        digits = len(rest) - len(rest.lstrip(b"0123456789"))
+        path = _decoded(name)
+        if nul and digits and fits(path):
+            text = rest[digits + 1 :].removesuffix(b"\r").decode("utf-8", "replace")
+            yield Row(f"{folder}/{path}", int(rest[:digits]), text)
+
+
+def _decoded(name: bytes) -> str:
+    return os.fsdecode(name.removeprefix(b"./"))
+
+
+def _python_search(query: Query, names: Iterable[str]) -> Rows:
+    import re
+
+    try:
+        pattern = re.compile(query.pattern, re.MULTILINE | (re.IGNORECASE if query.ignore_case else 0))
+    except re.error as error:
+        raise Refused(f"The search failed: the pattern is not a regular expression: {error}.") from None
+    fits = glob_filter(query.glob)
+    folder = query.folder
+    rows: list[Row] = []
+    for name in sorted(filter(fits, names)):
+        path = f"{folder}/{name}"
+        lines = _matching_lines(path, pattern.search)
+        if query.mode == "content":
+            rows += [Row(path, number, text) for number, text in lines]
+        elif lines:
+            rows.append(Row(path, len(lines) if query.mode == "count" else 0))
+        if len(rows) > 100_000:
+            return Rows(tuple(rows), partial=True)
+    return Rows(tuple(rows))
+
+
+def _matching_lines(path: str, found: Callable[[str], object]) -> list[tuple[int, str]]:
+    try:
+        entry = os.lstat(path)
+        if not stat.S_ISREG(entry.st_mode) or entry.st_size > _LARGEST:
+            return []
+        data = Path(path).read_bytes()
+    except OSError:
+        return []
+    if b"\0" in data[:8192]:
+        return []
+    text = data.decode("utf-8", "replace")
+    # One look at the whole spares the lines of most files.
+    if not found(text):
+        return []
+    lines = text.removesuffix("\n").split("\n")
+    bare = ((number, line.removesuffix("\r")) for number, line in enumerate(lines, 1))
+    return [(number, line) for number, line in bare if found(line)]
+
+
+async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence[Engine]) -> list[str]:
+    """Paths relative to the folder of the files that are not ignored, or of the one file."""
+    if name != ".":
+        return [name.removeprefix("./")]
+    program = _find_rg(workspace) if "rg" in engines else None
+    if program is not None:
+        words = [program, *_RG, "--files", "--null", "."]
+        finished = await workspace.processes.run(words, folder, seconds=_TIME, errors_apart=True, keep=_LIST_BYTES)
+        return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
+    with suppress(Refused):
+        words = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
+        finished = await run_git(workspace, words, folder=folder, filters=False, seconds=_TIME, keep=_LIST_BYTES)
+        if finished.code == 0:
+            return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
+    return await asyncio.to_thread(_walk, folder)
+
+
+def _walk(folder: Path) -> list[str]:
+    found: list[str] = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if name not in _USUALLY_IGNORED]
+        inner = os.path.relpath(at, folder)
+        found += names if inner == "." else [f"{inner}/{name}" for name in names]
+    return found
+
+
+def _find_rg(workspace: Workspace) -> str | None:
+    """Installed beside our own Python it is not on PATH; on PATH it must not come from the workspace."""
+    for folder in (Path(sys.executable).parent, Path(sys.prefix, "bin")):
+        if os.access(folder / "rg", os.X_OK):
+            return str(folder / "rg")
+    import shutil
+
+    return shutil.which("rg", path=safe_path(workspace))

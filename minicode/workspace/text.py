@@ -1,0 +1,88 @@
+"""Make foreign text safe to show and to send: no escape codes, no hidden characters, bounded length. Linear time."""
+
+from __future__ import annotations
+
+import re
+
+# What a model is told at most by one tool, in bytes of UTF-8.
+CAP = 30_000
+
+# Every alternative consumes what it began with, terminated or not, so nothing is ever scanned twice.
+_ESCAPES = re.compile(
+    r"(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, PM, APC, SOS
+    r"|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]?"  # CSI
+    r"|\x1b[ -/]{0,8}[0-~]?"
+)
+_OVERSTRIKE = re.compile(r"[^\n\x08]\x08")
+_HIDDEN = "\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f"
+_ODD = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+
+
+def clean(text: str) -> str:
+    """The text with escape codes removed and every other control, bidi or invisible character made visible.
+
+    Newlines and tabs stay, and so do the joiners that emoji and some scripts need.
+    """
+    if not _ODD.search(text):
+        return text
+    return _ODD.sub(_visible, _ESCAPES.sub("", text))
+
+
+def clean_output(data: bytes) -> str:
+    """What a program printed, as `clean`, and of a line that was written over only the last state."""
+    text = data.decode("utf-8", "replace")
+    if not _ODD.search(text):
+        return text
+    text = _OVERSTRIKE.sub("", _ESCAPES.sub("", text)).replace("\x07", "")
+    if "\r" in text:
+        text = "\n".join(map(_last_state, text.replace("\r\n", "\n").split("\n")))
+    return clean(text)
+
+
+def _last_state(line: str) -> str:
+    if "\r" not in line:
+        return line
+    return next((part for part in reversed(line.split("\r")) if part), "")
+
+
+def _visible(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x20:
+        return chr(0x2400 + code)
+    if code == 0x7F:
+        return "\u2421"
+    if code < 0xA0 or 0xD800 <= code <= 0xDFFF:
+        return "\ufffd"
+    return f"<U+{code:04X}>"
+
+
+def clip(text: str, limit: int = CAP, whole: str = "") -> str:
+    """At most about `limit` bytes: the head, the tail, and between them what is missing and where the whole is.
+
+    whole: a path or other name of the complete text; "" if it was not kept.
+    """
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit:
+        return text
+    room = max(limit - 200 - len(whole.encode()), 0)
+    head = _cut_after_line(data[: room * 2 // 3])
+    tail = _cut_before_line(data[len(data) - room // 3 :])
+    missing = data[len(head) : len(data) - len(tail)]
+    kept = f"; the whole is in {whole}" if whole else ""
+    note = f"[… {missing.count(10):,} lines, {len(missing):,} bytes left out{kept} …]"
+    return f"{head.decode('utf-8', 'ignore')}\n{note}\n{tail.decode('utf-8', 'ignore')}"
+
+
+def _cut_after_line(data: bytes) -> bytes:
+    end = data.rfind(b"\n")
+    return data[:end] if end > len(data) // 2 else data
+
+
+def _cut_before_line(data: bytes) -> bytes:
+    start = data.find(b"\n")
+    return data[start + 1 :] if 0 <= start < len(data) // 2 else data
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 line`, `2 lines`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

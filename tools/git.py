@@ -1,0 +1,107 @@
+"""Look at the history and change it, in the ways that are safe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated
+
+from minicode.toolkit import Output, Refused, Result, Scope, clean_output, git_problem, run_git, tool
+
+# The subcommands there are, and what each is always given.
+DIFFS = ("--no-ext-diff", "--no-textconv", "--ignore-submodules=dirty")
+GIVEN: Mapping[str, Sequence[str]] = {
+    "status": ("--ignore-submodules=dirty",),
+    "diff": DIFFS,
+    "log": ("--no-ext-diff", "--no-textconv"),
+    "show": ("--no-ext-diff", "--no-textconv"),
+    "blame": ("--no-textconv",),
+    "add": (),
+    "commit": ("--no-verify",),
+    "branch": (),
+    "restore": (),
+    "stash": (),
+}
+WRITES = frozenset(("add", "commit", "branch", "restore", "stash"))
+# Options that start programs, open an editor, or reach files outside the repository. git takes any unambiguous
+# beginning of a long option, so a beginning is refused too.
+REFUSED_LONG = (
+    *("ext-diff", "textconv", "show-signature", "gpg-sign", "trailer", "edit", "edit-description", "interactive"),
+    *("output", "no-index", "file", "template", "contents", "pathspec-from-file", "ignore-revs-file"),
+)
+REFUSED_SHORT: Mapping[str, str] = {"commit": "eFtSpi", "add": "epi", "blame": "S", "restore": "p", "stash": "p"}
+TAKE_A_VALUE = "mCcuLsn"  # the rest of a word of short options is the value
+HARMLESS = frozenset(("text", "oneline", "no-ext-diff", "no-textconv"))
+
+
+@tool(effect="writes")
+async def git(
+    scope: Scope,
+    args: Annotated[list[str], 'As on the command line, such as ["commit", "-m", "Fix it"]'],
+) -> Result:
+    """Run git: status, diff, log, show, blame, add, commit (with -m), branch, restore, stash. Hooks do not run. This is
+    the only way to write to .git."""
+    import shlex
+
+    words = shlex.split(args[0]) if len(args) == 1 else list(args)
+    if words[:1] == ["git"]:
+        words = words[1:]
+    name = words[0] if words else ""
+    if name not in GIVEN:
+        raise Refused(f"git {name} is not among what this tool does: {', '.join(GIVEN)}.")
+    rest = words[1:]
+    check(scope, name, rest)
+    finished = await run_git(scope.workspace, [name, *given(name, rest), *rest], writes=name in WRITES)
+    if finished.code or finished.ended:
+        return Result(git_problem(finished), (Output(clean_output(finished.errors)),), failed=True)
+    text = clean_output(finished.output + finished.errors).rstrip("\n")
+    body = scope.fit(text) or f"(git {name}: done, nothing to show)"
+    return Result(body, (Output(body),))
+
+
+def given(name: str, rest: Sequence[str]) -> Sequence[str]:
+    if name == "log" and not any(word.startswith(("-n", "--max-count")) or word[1:].isdigit() for word in rest):
+        return (*GIVEN[name], "-n", "50")
+    return GIVEN[name]
+
+
+def check(scope: Scope, name: str, rest: Sequence[str]) -> None:
+    """Raises Refused for what this tool does not do."""
+    options = True
+    value = False
+    message = False
+    for word in rest:
+        if value:
+            value = False
+        elif options and word == "--":
+            options = False
+        elif options and word.startswith("--"):
+            _check_long(name, word)
+            value = word == "--message"
+            message = message or word.startswith(("--message", "--fixup", "--no-edit", "--reuse-message"))
+        elif options and word.startswith("-"):
+            last = _check_short(name, word)
+            value = last == "m" and word.endswith("m")
+            message = message or last in ("m", "C")
+        elif word.startswith(("/", "~")) or ".." in word.split("/"):
+            # git compares any two files on the disk if one of them is outside the repository.
+            scope.workspace.folder.resolve(word)
+    if name == "commit" and not message:
+        raise Refused('git commit needs a message: ["commit", "-m", "What and why"].')
+
+
+def _check_long(name: str, word: str) -> None:
+    option = word.removeprefix("--").partition("=")[0]
+    hits = [bad for bad in REFUSED_LONG if bad.startswith(option)]
+    if hits and option not in HARMLESS:
+        raise Refused(f"git {name} --{hits[0]} is not done here: it can start a program or reach outside.")
+
+
+def _check_short(name: str, word: str) -> str:
+    """Gives the last letter that is an option."""
+    letter = ""
+    for letter in word[1:]:
+        if letter in REFUSED_SHORT.get(name, ""):
+            raise Refused(f"git {name} -{letter} is not done here: it wants an editor, an answer or a file.")
+        if letter in TAKE_A_VALUE:
+            break
+    return letter

@@ -1,0 +1,29 @@
+"""Find files by name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from minicode.toolkit import Line, Result, Scope, count, list_files, tool
+
+
+@tool(effect="reads")
+async def glob(
+    scope: Scope,
+    pattern: Annotated[str, "Such as *.py (any folder), src/**/*.ts, * (all)"],
+    path: Annotated[str, "Folder to look in"] = ".",
+    limit: Annotated[int, "How many files"] = 200,
+) -> Result:
+    """List files by name, newest first; what .gitignore hides is left out."""
+    folder = scope.workspace.folder
+    under = folder.resolve(path)
+    prefix = f"{under}/"
+    # Models also give the whole path as the pattern.
+    found = await list_files(scope.workspace, under, pattern.removeprefix(prefix))
+    if not found:
+        return Result(f"No file matches {pattern}.", (Line(f"{pattern}: no files"),))
+    limit = max(limit, 1)
+    lines = [folder.show(file) for file in found[:limit]]
+    if len(found) > limit:
+        lines.append(f"[{limit} of {len(found):,} files; narrow the pattern or raise limit]")
+    return Result("\n".join(lines), (Line(f"{pattern}: {count(len(found), 'file')}"),))

@@ -1,0 +1,49 @@
+"""Search file contents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from minicode.toolkit import Line, Query, Result, Row, Scope, clean, count, search_text, tool
+
+LONGEST = 400  # characters of one row
+
+
+@tool(effect="reads")
+async def grep(
+    scope: Scope,
+    pattern: Annotated[str, "Regular expression, matched within lines"],
+    path: Annotated[str, "File or folder to search"] = ".",
+    glob: Annotated[str, "Only files like this: *.py, src/**/*.ts"] = "",
+    output_mode: Annotated[
+        Literal["content", "files_with_matches", "count"], "content gives path:line:text"
+    ] = "content",
+    ignore_case: bool = False,
+    limit: Annotated[int, "How many rows"] = 200,
+) -> Result:
+    """Search file contents with ripgrep; what .gitignore hides is left out."""
+    folder = scope.workspace.folder
+    mode: Literal["content", "files", "count"] = "files" if output_mode == "files_with_matches" else output_mode
+    found = await search_text(scope.workspace, Query(pattern, folder.resolve(path), glob, mode, ignore_case))
+    rows = found.rows
+    if not rows:
+        note = " in the time there was; search a smaller part" if found.partial else ""
+        return Result(f"No matches{note}.", (Line(f"{pattern!r}: no matches"),))
+
+    def told(row: Row) -> str:
+        name = folder.show(Path(row.path))
+        match mode:
+            case "files":
+                return name
+            case "count":
+                return f"{name}:{row.number}"
+        text = row.text.rstrip()
+        return f"{name}:{row.number}:{text[:LONGEST]}{'…' if len(text) > LONGEST else ''}"
+
+    limit = max(limit, 1)
+    lines = [clean(told(row)) for row in rows[:limit]]
+    total = f"{'more than ' if found.partial else ''}{count(len(rows), 'row')}"
+    if len(rows) > limit or found.partial:
+        lines.append(f"[{min(limit, len(rows))} of {total}; narrow the search or raise limit]")
+    return Result("\n".join(lines), (Line(f"{pattern!r}: {total}"),))

@@ -1,0 +1,185 @@
+"""Run the project's tests and say which fail, and where first."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from minicode.toolkit import Finished, Output, Refused, Result, Scope, Tests, clean_output, tool
+
+TOLD = 10  # failures that are told with their message
+NAMED = 40  # failures that are named
+PLUGIN = "_minicode_test_report"
+
+
+class Outcome(NamedTuple):
+    """What is known of a run. failures: (test, place, message). finished: the program that ran them."""
+
+    runner: str
+    finished: Finished
+    passed: int = 0
+    skipped: int = 0
+    failures: tuple[tuple[str, str, str], ...] = ()
+    counted: bool = True
+
+
+@tool(effect="runs")
+async def run_tests(
+    scope: Scope,
+    paths: Annotated[list[str], "Files, folders or test ids; all tests if left out"] = [],  # noqa: B006 - never changed
+    timeout: Annotated[int, "Seconds until it is stopped"] = 600,  # noqa: ASYNC109 - the name M2 knows
+) -> Result:
+    """Run the project's tests (pytest, unittest, npm, go, cargo) and get each failing test with its first failing
+    assertion. Prefer this to running them in bash."""
+    seconds = min(max(timeout, 1), 3600)
+    root = scope.workspace.root
+    if (root / "go.mod").is_file():
+        outcome = await by_command(scope, "go test", ["go", "test", *(paths or ["./..."])], seconds)
+    elif (root / "Cargo.toml").is_file():
+        outcome = await by_command(scope, "cargo test", ["cargo", "test", "--no-fail-fast", *paths], seconds)
+    elif has_npm_test(root):
+        outcome = await by_command(
+            scope, "npm test", ["npm", "test", "--silent", *(["--", *paths] if paths else [])], seconds
+        )
+    else:
+        outcome = await in_python(scope, paths, seconds)
+    return told(scope, outcome)
+
+
+def has_npm_test(root: Path) -> bool:
+    """A Python project may have a package.json for its web part; its own tests come first."""
+    if any((root / name).exists() for name in ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini")):
+        return False
+    try:
+        return bool(json.loads((root / "package.json").read_bytes())["scripts"]["test"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+async def in_python(scope: Scope, paths: Sequence[str], seconds: float) -> Outcome:
+    """pytest if the project's Python has it, or else ours; unittest if neither does."""
+    with scope.workspace.scratch() as folder:
+        plugin = folder / f"{PLUGIN}.py"
+        plugin.write_bytes(Path(__file__).with_name("_test_report.py").read_bytes())
+        report = folder / "report.jsonl"
+        search = os.pathsep.join(filter(None, (str(folder), scope.workspace.processes.environment.get("PYTHONPATH"))))
+        environment = {"MINICODE_TEST_REPORT": str(report), "PYTHONPATH": search}
+
+        async def run(runner: str, argv: Sequence[str]) -> Outcome:
+            finished = await scope.workspace.processes.run(
+                argv, scope.workspace.root, seconds=seconds, environment=environment
+            )
+            return reported(runner, finished, report)
+
+        candidates = pythons(scope)
+        for python in candidates:
+            words = ["-m", "pytest", "-p", PLUGIN, "-q", "--tb=short", "--no-header", *paths]
+            outcome = await run("pytest", [python, *words])
+            if b"No module named pytest" not in outcome.finished.output[:2000]:
+                return outcome
+        return await run("unittest", [candidates[0], str(plugin), *paths])
+
+
+def pythons(scope: Scope) -> list[str]:
+    """The project's own Python; without one the user's, and as a last resort ours."""
+    for name in (".venv", "venv", "env"):
+        own = scope.workspace.root / name / "bin" / "python"
+        if os.access(own, os.X_OK):
+            return [str(own)]
+    import shutil
+
+    users = shutil.which("python3", path=scope.workspace.processes.environment.get("PATH"))
+    return list(dict.fromkeys(filter(None, (users, sys.executable))))
+
+
+def reported(runner: str, finished: Finished, report: Path) -> Outcome:
+    """What the plugin wrote down. A test that fails in its teardown too is one test."""
+    outcomes: dict[str, tuple[str, str, str]] = {}
+    for test, outcome, place, message in lines_of(report):
+        if outcomes.get(test, ("passed",))[0] in ("passed", "skipped"):
+            outcomes[test] = (outcome, place, message)
+    by_kind = [outcome for outcome, _, _ in outcomes.values()]
+    failures = tuple((test, place, message) for test, (kind, place, message) in outcomes.items() if kind in BAD)
+    return Outcome(runner, finished, by_kind.count("passed"), by_kind.count("skipped"), failures)
+
+
+BAD = ("failed", "error")
+
+
+def lines_of(report: Path) -> Iterator[tuple[str, str, str, str]]:
+    if not report.exists():
+        return
+    for line in report.read_text("utf-8", "replace").split("\n"):
+        try:
+            test, outcome, place, message = json.loads(line)
+        except ValueError:  # the last one of a killed run
+            continue
+        yield test, outcome, place, message
+
+
+async def by_command(scope: Scope, runner: str, argv: Sequence[str], seconds: float) -> Outcome:
+    """Any other runner: its exit code decides; counts and names are read from its output where they can be."""
+    import re
+    import shutil
+
+    program = shutil.which(argv[0], path=scope.workspace.processes.environment.get("PATH"))
+    if program is None:
+        raise Refused(f"The tests need {argv[0]}, which is not installed here.")
+    finished = await scope.workspace.processes.run([program, *argv[1:]], scope.workspace.root, seconds=seconds)
+    text = clean_output(finished.output)
+    failed = re.findall(FAILED, text, re.MULTILINE)
+    names = list(dict.fromkeys(next(filter(None, groups)) for groups in failed))
+    passed = sum(int(number) for groups in re.findall(PASSED, text, re.MULTILINE) for number in groups if number)
+    return Outcome(runner, finished, passed, 0, tuple((name, "", "") for name in names), counted=False)
+
+
+# Failed tests and numbers of passed ones as go, cargo, and the runners behind npm print them.
+FAILED = r"^\s*--- FAIL: (\S+)|^test (\S+) \.\.\. FAILED|^\s*(?:✖|✗|×|✕|not ok \d+ -) (.+?)(?: \(\d[\d.]* ?ms\))?$"
+PASSED = r"^test result: .*? (\d+) passed|^(?:#|ℹ) pass (\d+)|^Tests:.*?(\d+) passed|^\s+(\d+) passing"
+
+
+def told(scope: Scope, outcome: Outcome) -> Result:
+    finished, failures = outcome.finished, outcome.failures
+    output = clean_output(finished.output).strip("\n")
+    if finished.ended:
+        why = "printed without end" if finished.ended == "flood" else f"took more than {finished.seconds:.0f} s"
+        head = f"{outcome.runner} {why} and was stopped."
+    elif failures:
+        head = f"{outcome.runner}: {len(failures)} failed, {outcome.passed} passed"
+    elif finished.code == 0:
+        head = f"{outcome.runner}: all passed ({outcome.passed})" if outcome.passed else f"{outcome.runner}: passed"
+    elif outcome.runner == "pytest" and finished.code == 5:
+        head = "pytest found no tests."
+    else:
+        head = f"{outcome.runner} ended with code {finished.code}."
+    head += f", {outcome.skipped} skipped" if outcome.skipped else ""
+    parts = [head, *map(_one, failures[:TOLD]), *(test for test, _, _ in failures[TOLD:NAMED])]
+    if len(failures) > NAMED:
+        parts.append(f"and {len(failures) - NAMED} more")
+    passed = finished.code == 0 and not finished.ended and not failures
+    # The report says it better than the output, unless there is none, or the runner itself failed.
+    if not passed and (not failures or not outcome.counted):
+        parts.append(scope.fit(output, finished.output, 6000))
+    show = Tests(
+        outcome.passed,
+        len(failures) or (0 if passed else 1),
+        outcome.skipped,
+        tuple((test, message.strip().partition("\n")[0]) for test, _, message in failures),
+    )
+    nothing = passed and outcome.counted and not outcome.passed
+    if nothing and not outcome.skipped:
+        parts[0] = f"{outcome.runner} found no tests."
+    return Result(
+        "\n".join(parts), (show, *([] if failures or passed else [Output(output[-4000:])])), failed=not passed
+    )
+
+
+def _one(failure: tuple[str, str, str]) -> str:
+    test, place, message = failure
+    lines = [line.rstrip() for line in clean_output(message.encode("utf-8", "replace")).strip().split("\n")][:6]
+    body = "\n    ".join(line[:300] for line in lines)
+    return f"FAILED {test}" + (f"\n  {place}" if place else "") + (f"\n    {body}" if body else "")
