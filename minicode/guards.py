@@ -29,6 +29,14 @@ _ANNOUNCES = re.compile(
 )
 
 
+def same_call(times: int) -> str:
+    return f"{times} times in a row you made this very call. Its result will not change: try something else."
+
+
+def same_thought(times: int) -> str:
+    return f"Your last {times} replies were nearly the same. Step back: what do you know, what have you not tried?"
+
+
 @dataclass(slots=True)
 class Guards:
     """One turn's memory of what the model did. Make a new one for each turn."""

@@ -27,7 +27,7 @@ from minicode.events import (
     TurnStarted,
     Withdrawn,
 )
-from minicode.messages import Usage, usage_to_json
+from minicode.messages import ToolResult, Usage, usage_to_json
 from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
 
 Write = Callable[[str], None]
@@ -35,6 +35,7 @@ Write = Callable[[str], None]
 _CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
 _BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # lines to some readers, and JSON lets them stand
 FORMATS = ("text", "json", "stream-json")
+_LONG = frozenset({"old_string", "new_string", "content", "todos"})
 _SUBTYPES = {
     "done": "success",
     "turns": "error_max_turns",
@@ -93,10 +94,7 @@ class Progress:
             case CallStarted(call):
                 self._line("bold", f"● {call.name} {brief(dict(call.arguments))}")
             case CallDone(call, result, show, seconds):
-                mark = ("red", "✗") if result.failed else ("green", "✓")
-                self._line(mark[0], f"  {mark[1]} {_first(result.text)}  ({seconds:.1f} s)")
-                for block in show:
-                    self._block(block)
+                self._done(result, show, seconds)
             case Denied(call, reason):
                 self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
             case Noted(level, text):
@@ -108,11 +106,21 @@ class Progress:
             case _:
                 assert_never(event)
 
+    def _done(self, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
+        """The outcome in a line, then what there is to see. A tool that sums itself up in a Line speaks for itself."""
+        summary = next((b.text for b in show if isinstance(b, Line) and not result.failed), result.text)
+        took = f"  ({seconds:.1f} s)" if seconds >= 0.1 else ""
+        style, mark = ("red", "✗") if result.failed else ("green", "✓")
+        self._line(style, f"  {mark} {_first(summary)}{took}")
+        for block in show:
+            if not isinstance(block, Line) or block.text != summary:
+                self._block(block)
+
     def _stream(self, kind: str, text: str) -> None:
         if self._at != kind:
             self.end_line()
             if kind == "thinking":
-                self._write(self._paint("dim", "∴ "))
+                self._write("\n" + self._paint("dim", "∴ "))
             text = text.lstrip("\n")
             self._at = kind
         self._write(self._paint("dim" if kind == "thinking" else "", text))
@@ -245,8 +253,14 @@ def stderr_colour() -> bool:
 
 
 def brief(arguments: dict[str, Any], width: int = 100) -> str:
-    """A call's arguments in a line."""
-    words = [str(v) if isinstance(v, str) else json.dumps(v, ensure_ascii=False) for v in arguments.values()]
+    """A call's arguments in a line; a file's whole content is no part of it."""
+    words = []
+    for name, value in arguments.items():
+        if name in _LONG:
+            continue
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            value = " ".join(value)
+        words.append(value if isinstance(value, str) else f"{name}={json.dumps(value, ensure_ascii=False)}")
     line = " ".join(" ".join(words).split())
     return line if len(line) <= width else line[: width - 1] + "…"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -36,6 +37,9 @@ def call(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code. No error leaves as a traceback, unless `--debug` was given."""
     debug = "--debug" in arguments
     arguments = [a for a in arguments if a != "--debug"]
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what is printed is the same whatever the locale can say
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         code = app(args=arguments, prog_name="minicode", standalone_mode=False)
         sys.stdout.flush()  # here, where it can still be said that nobody got it
@@ -51,6 +55,8 @@ def call(arguments: Sequence[str]) -> int:
         return 130
     except KeyboardInterrupt:
         return 130
+    except SystemExit as leave:  # typer's own way out when it meets a closed pipe
+        return 141 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
     except OSError as error:
         if debug and not isinstance(error, BrokenPipeError):
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,9 +22,9 @@ from minicode.lab.rehearsal import Rehearsal
 from minicode.start import Plan, Started, start
 
 WHAT = (
-    "minicode demo: a small repository with a real bug and a failing test, and the ordinary agent to mend it.\n"
-    "The model is SCRIPTED: a rehearsal server on this machine plays M2's part over HTTP, thoughts included.\n"
-    "The tools, the tests, the edit and the session on disk are real.\n"
+    "minicode demo: a small repository with a real bug and a failing test, and the agent to mend it.\n"
+    "The model is SCRIPTED: a rehearsal server on this machine plays M2's part, thoughts included.\n"
+    "The agent, its tools, the tests, the edit and the session on disk are real.\n"
 )
 
 READABLE = 0.015  # seconds between the pieces of a reply, so that a person can read along
@@ -58,7 +59,7 @@ def demo(keep: Path | None, svg: Path | None) -> int:
 
 async def _play(folder: Path, say: plain.Write, kept: bool) -> int:
     async with Rehearsal(demo_script(folder, pause=READABLE if sys.stdout.isatty() else 0.0)) as server:
-        say(f"$ minicode run {PROMPT!r}\n\n")
+        say(f"$ minicode run {PROMPT!r}\n")
         plan = Plan(folder=folder, name="demo", flags={"base_url": server.url, "protocol": "anthropic"})
         started = start(plan)
         try:
@@ -115,11 +116,10 @@ def draw(text: str, file: Path) -> None:
     from rich.text import Text
 
     console = Console(record=True, width=100, file=StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(Text.from_ansi(text))
-    console.save_svg(str(file), title="minicode demo")
+    console.print(Text.from_ansi(text.replace("\x1b[0m\x1b[2m", "")))  # the pieces of a thought in one run
+    picture = console.export_svg(title="minicode demo")
+    file.write_text(re.sub(r"@font-face \{.*?\}\s*", "", picture, flags=re.DOTALL), "utf-8")  # fonts are not fetched
 
 
 def _plain(text: str) -> str:
-    import re
-
     return re.sub(r"\x1b\[[0-9;]*m", "", text)

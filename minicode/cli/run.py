@@ -52,9 +52,9 @@ def headless(job: Job) -> int:
         if job.last_message and not job.last_message.absolute().parent.is_dir():
             raise UsageError(f"-o {job.last_message}: there is no folder {job.last_message.absolute().parent}.")
         return asyncio.run(_Run(job, out, begin, schema).go(prompt))
-    except MinicodeError as error:
+    except Exception as error:  # why: whatever happens, the last line is a result; `call` tells the person
         if job.output_format != "text":
-            ended = plain.failed(str(error), error.exit_code)
+            ended = plain.failed(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
             if isinstance(error, Interrupted):
                 ended = ended._replace(reason="cancelled")
             plain.Stream(out.write, "").put("result", **plain.result(ended, "", begin, None))
@@ -199,16 +199,15 @@ class _Run:
 
 def read_prompt(argument: str | None) -> str:
     """The prompt from the argument, stdin, or both. Raises UsageError if it is missing, empty or not text."""
-    parts = [argument] if argument is not None else []
     piped = _stdin(wait=argument is None)
     if b"\0" in piped:
         raise UsageError("stdin is not text: it holds NUL bytes. Pipe text, or name the file in the prompt.")
     try:
-        parts.append(piped.decode())
-        text = "\n\n".join(part.strip() for part in parts if part.strip())
-        text.encode()
+        # From the bytes: Python has read them in whatever encoding the locale names.
+        parts = [os.fsencode(argument or "").decode(), piped.decode()]
     except UnicodeError:
         raise UsageError("The prompt is not UTF-8 text. Convert it, or name the file in the prompt.") from None
+    text = "\n\n".join(part.strip() for part in parts if part.strip())
     if not text:
         raise UsageError('There is no prompt. Give one: minicode run "make the tests pass", or pipe it in.')
     return text

@@ -90,7 +90,7 @@ class Journal:
         lock = Lock(path)
         try:
             return cls(path, load(path), lock, Log(path, new=False))
-        except BaseException:
+        except BaseException:  # why: whatever ends this, the lock must not outlive it
             lock.release()
             raise
 
@@ -171,11 +171,11 @@ class Journal:
             log = Log(path, new=True)
             try:
                 log.append(to_line(self.header) + lines)
-            except BaseException:
+            except BaseException:  # why: a file that was not begun whole must not stay
                 log.close()
                 path.unlink(missing_ok=True)
                 raise
-        except BaseException:
+        except BaseException:  # why: whatever ends this, the lock must not outlive it
             lock.release()
             raise
         self._lock, self._log, self._silent = lock, log, silent

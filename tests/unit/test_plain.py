@@ -56,7 +56,7 @@ def ended(reason: str = "done", **more: Any) -> TurnEnded:
 TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     (TurnStarted("s", "do it"), "", []),
     (StepStarted(2, 3, 4, 999), "", [("notice", {"step": 2, "bytes": 999, "thinking": {"issued": 4, "returned": 3}})]),
-    (ThinkingDelta("\nhm"), "∴ hm", []),
+    (ThinkingDelta("\nhm"), "\n∴ hm", []),
     (TextDelta("\nhello"), "hello", []),
     (CallForming(0, "bash", "{"), "", []),
     (CallSaid("c1", "half-way"), "", []),
@@ -78,7 +78,7 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     (ReplyDone(Reply((CALL,))), "", []),
     (
         CallStarted(CALL),
-        "● bash ls -l 3\n",
+        "● bash ls -l limit=3\n",
         [("tool_use", {"id": "c1", "name": "bash", "input": {"command": "ls -l", "limit": 3}})],
     ),
     (
@@ -102,8 +102,7 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     (
         done(blocks=SHOWN),
         """\
-  ✓ total 0  (1.2 s)
-    a line
+  ✓ a line  (1.2 s)
     one
     two
     --- a.py
@@ -122,7 +121,7 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     ),
     (
         Denied(CALL, "not now"),
-        "● bash ls -l 3\n  refused: not now\n",
+        "● bash ls -l limit=3\n  refused: not now\n",
         [("permission", {"id": "c1", "name": "bash", "denied": "not now"})],
     ),
     (Noted("info", "fyi"), "  fyi\n", [("notice", {"text": "fyi", "level": "info"})]),
@@ -179,7 +178,7 @@ def test_thoughts_and_words_stream_on_lines_of_their_own() -> None:
         ThinkingDelta("again"),
         ended(),
         ended(),
-    ) == ("∴ I see.\nMore\nSo: done.\n● bash ls -l 3\n∴ again\n")
+    ) == ("\n∴ I see.\nMore\nSo: done.\n● bash ls -l limit=3\n\n∴ again\n")
 
 
 def test_long_output_keeps_its_head_and_tail() -> None:
@@ -232,7 +231,8 @@ def test_colour_does_not_change_the_words() -> None:
     [
         ({}, ""),
         ({"command": "ls  -l\n\tdir"}, "ls -l dir"),
-        ({"path": "ä", "n": 1, "all": True, "list": ["é"], "none": None}, 'ä 1 true ["é"] null'),
+        ({"path": "ä", "n": 1, "all": True, "list": ["é"], "none": None}, 'ä n=1 all=true é none=null'),
+        ({"file_path": "a.py", "old_string": "x", "new_string": "y"}, "a.py"),
         ({"x": "y" * 100}, "y" * 100),
         ({"x": "y" * 101}, "y" * 99 + "…"),
     ],

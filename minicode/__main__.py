@@ -1,0 +1,41 @@
+"""The entry point: `--version` answers at once, everything else goes to the command line proper."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# What people of other agents type, in our words.
+_ALIASES = {"exec": "run", "session": "sessions", "-p": "run", "--print": "run"}
+
+
+def main() -> None:
+    occupy_standard_streams()
+    arguments = sys.argv[1:]
+    if arguments in (["--version"], ["-V"], ["-v"]):
+        from minicode import __version__
+
+        print(f"minicode {__version__}")
+        return
+    if arguments and arguments[0] in _ALIASES:
+        arguments[0] = _ALIASES[arguments[0]]
+    try:
+        from minicode.cli.app import call
+
+        sys.exit(call(arguments))
+    except KeyboardInterrupt:  # while it was still being imported
+        sys.exit(130)
+
+
+def occupy_standard_streams() -> None:
+    """Else the first file we open takes the number of a closed stream, and what is printed lands in it."""
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            setattr(sys, name, open(number, mode, closefd=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,51 @@
+"""What a session writes: the data of its journal entries, made from the values they record."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from minicode.events import CallDone
+from minicode.messages import Request
+from minicode.model.base import Encoded
+from minicode.show import show_to_json
+
+Record = tuple[str, dict[str, Any]]
+
+
+def params(request: Request) -> dict[str, Any]:
+    """What a journal must hold, beside the entries themselves, to make this request again."""
+    return {
+        "model": request.model,
+        "max_tokens": request.max_tokens,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+    }
+
+
+def request(asked: Request, encoded: Encoded, given: int, issued: int) -> Record:
+    """given: thoughts in it. issued: thoughts M2 had on this branch."""
+    data = {
+        "wire": encoded.wire,
+        "options": dict(encoded.options),
+        "sha256": hashlib.sha256(encoded.body).hexdigest(),
+        "bytes": len(encoded.body),
+        "thinking": given,
+        "issued": issued,
+        "params": params(asked),
+    }
+    return "request", data
+
+
+def result(done: CallDone) -> Record:
+    told = done.result
+    data: dict[str, Any] = {"call_id": told.call_id, "name": told.name, "text": told.text, "failed": told.failed}
+    if done.show:
+        data["show"] = [show_to_json(block) for block in done.show]
+    data["seconds"] = round(done.seconds, 3)
+    return "result", data
+
+
+def end(reason: str, error: str) -> Record:
+    return "end", {"reason": reason, **({"error": error} if error else {})}
