@@ -22,7 +22,12 @@ SILENT = "You ended with thoughts only. Give your answer, or take the next step 
 UNDONE = (
     "You announced a step and stopped, and the todo list still has open items: {todos}. Go on, or say why you stop."
 )
+FILTERED = (
+    "MiniMax's content filter broke off this reply. Asking again unchanged is useless: say it in other words or leave "
+    "out what may have set it off."
+)
 
+_FILTER_STOPS = ("sensitive", "content_filter", "refusal")  # whatever the server calls it
 _ANNOUNCES = re.compile(
     r"\b(i(?:['’]ll| will| am going to|['’]m going to)|let me(?! know)|let['’]s|next,? i|now i|i need to|i['’]m now)\b",
     re.IGNORECASE,
@@ -84,6 +89,8 @@ class Guards:
         """Why a last reply cannot count as an answer; "" if it can."""
         if reply.stop == "max_tokens":
             return "The model's reply was cut at the output limit; raise output_tokens or ask for less."
+        if reply.stop in _FILTER_STOPS:
+            return FILTERED
         if reply.flaw:
             return "The model wrote a tool call as plain text, and could not be brought to make it."
         if not reply.text.strip():
@@ -97,6 +104,8 @@ def _flaws(reply: Reply, todos: tuple[str, ...]) -> list[tuple[str, str]]:
         if reply.text.strip():
             return [("cut", CUT_IN_TEXT)]
         return [("cut", CUT_IN_THOUGHT.format(tail=thoughts[-1500:].strip()))]
+    if reply.stop in _FILTER_STOPS:
+        return []
     if reply.flaw == "leaked":
         return [("leaked", LEAKED)]
     if not reply.text.strip():

@@ -7,29 +7,26 @@ came, and whatever a wire needs to get a block back unchanged rides in the block
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 Json = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(NamedTuple):
     """A thought. `keep` holds the fields of the wire it came by, to be sent back unchanged on that wire."""
 
     text: str
     signature: str | None = None
-    keep: Mapping[str, Any] = field(default_factory=dict)
+    keep: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     text: str
-    keep: Mapping[str, Any] = field(default_factory=dict)
+    keep: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A tool call.
 
     broken: the argument text as it came, if no object could be read from it; `arguments` is {} then, so that what we
@@ -42,7 +39,7 @@ class Call:
     arguments: Mapping[str, Any]
     broken: str | None = None
     repairs: tuple[str, ...] = ()
-    keep: Mapping[str, Any] = field(default_factory=dict)
+    keep: Mapping[str, Any] = {}
 
 
 Block = Thinking | Text | Call
@@ -71,15 +68,13 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """What the user said."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(NamedTuple):
     """One whole answer of the model.
 
     stop: "end_turn", "tool_use", "max_tokens", "sensitive", or whatever else the server said.
@@ -109,8 +104,7 @@ class Reply:
         return tuple(b for b in self.blocks if isinstance(b, Thinking))
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(NamedTuple):
     """The answer to one call, as the model reads it. Never empty on the wire."""
 
     call_id: str
@@ -119,8 +113,7 @@ class ToolResult:
     failed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Results:
+class Results(NamedTuple):
     """The answers to all calls of one reply, in the order of the calls."""
 
     results: tuple[ToolResult, ...]
@@ -129,8 +122,7 @@ class Results:
 Message = User | Reply | Results
 
 
-@dataclass(frozen=True, slots=True)
-class ToolSpec:
+class ToolSpec(NamedTuple):
     """A tool as the model is told of it: `schema` is a JSON schema of type object."""
 
     name: str
@@ -138,8 +130,7 @@ class ToolSpec:
     schema: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """All the model is asked with. Equal requests make equal bytes."""
 
     model: str

@@ -29,10 +29,9 @@ from minicode.events import (
 )
 from minicode.messages import ToolResult, Usage, usage_to_json
 from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
+from minicode.text import clean
 
 Write = Callable[[str], None]
-# The model's words must not command the terminal: of control characters only tab and newline pass.
-_CONTROLS = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)])
 _BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # lines to some readers, and JSON lets them stand
 FORMATS = ("text", "json", "stream-json")
 _LONG = frozenset({"old_string", "new_string", "content", "todos"})
@@ -54,7 +53,8 @@ class Stdout:
         self.broken = 0
 
     def write(self, text: str) -> None:
-        data = text.encode("utf-8", "replace")
+        """To a pipe or a file as it is; a terminal is not commanded by what the model said."""
+        data = (clean(text) if os.isatty(1) else text).encode("utf-8", "replace")
         while data and not self.broken:
             try:
                 data = data[os.write(1, data) :]
@@ -68,7 +68,7 @@ class Stdout:
 def warn(text: str) -> None:
     """A line on stderr; a closed stderr is nobody's business."""
     try:
-        os.write(2, (text + "\n").encode("utf-8", "replace"))
+        os.write(2, (clean(text) + "\n").encode("utf-8", "replace"))
     except OSError:
         return
 
@@ -156,7 +156,7 @@ class Progress:
                 self._line("dim", "\n".join(f"    {marks.get(state, '☐')} {text}" for text, state in items))
 
     def _paint(self, style: str, text: str) -> str:
-        text = text.translate(_CONTROLS)
+        text = clean(text)  # the model's words must not command the terminal
         if not self._colour or not style:
             return text
         codes = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}

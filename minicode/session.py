@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from minicode import guards, records, turn
@@ -105,7 +105,7 @@ class Session:
         """(thoughts the next request gives back, thoughts M2 gave on this branch)."""
         return returned(self.history.messages()), self.history.issued
 
-    async def send(self, text: str) -> AsyncIterator[Event]:
+    async def send(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn; the last event is a TurnEnded. Closing the iterator early cancels the turn."""
         if self.running:
             raise RuntimeError("a turn is running: steer it or cancel it")
@@ -231,7 +231,7 @@ class Session:
         self.limits.check(self._turn.steps, self._turn.usage, self._request.model)
         self._let_in()
         history = self.history
-        request = replace(self._request, system=history.system, tools=history.tools, messages=history.messages())
+        request = self._request._replace(system=history.system, tools=history.tools, messages=history.messages())
         self._turn.asked = request
         size = self._record_request()
         await asyncio.to_thread(self.journal.sync)  # the results are durable before the model hears of them
@@ -333,7 +333,7 @@ class Session:
             return False
         if why == "cut":
             most = catalogue.look_up(self._request.model).output
-            self._request = replace(self._request, max_tokens=min(self._request.max_tokens * 2, most))
+            self._request = self._request._replace(max_tokens=min(self._request.max_tokens * 2, most))
         self._write([("user", {"text": words, "by": "minicode", "why": why})])
         self._tell(Noted("info", f"Asked the model to go on ({why})."))
         return True

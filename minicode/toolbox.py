@@ -15,8 +15,8 @@ from minicode.errors import MinicodeError
 from minicode.messages import Call, ToolSpec
 from minicode.schema import Signature, UnfitError, signature_of
 from minicode.show import Diff, Line, Output, Show
+from minicode.text import clean, clip
 from minicode.toolkit import Result, Scope, Toolfile
-from minicode.workspace.text import clean, clip
 
 
 @dataclass(frozen=True, slots=True)

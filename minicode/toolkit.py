@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
+from minicode.text import CAP, clean, clean_output, clip, count
 from minicode.workspace.charset import Decoded, decode
 from minicode.workspace.edits import Edit, find_edit, unified
 from minicode.workspace.files import Content
@@ -25,7 +26,6 @@ from minicode.workspace.folder import Refused
 from minicode.workspace.git import git_problem, run_git
 from minicode.workspace.processes import Finished
 from minicode.workspace.search import Query, Row, list_files, search_text
-from minicode.workspace.text import CAP, clean, clean_output, clip, count
 from minicode.workspace.workspace import Workspace
 
 __all__ = [

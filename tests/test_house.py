@@ -24,7 +24,7 @@ FACES_MAY = ("session", "events", "messages", "show", "settings", "text")
 LAB_MAY = ("lab", "messages", "errors", "minicode")
 # Dear to import: allowed only inside the function that needs them.
 DEAR = ("httpx", "pydantic", "textual", "rich", "git", "tree_sitter", "json_repair", "jsonschema", "truststore")
-ONLY = {"httpx": ("model/http.py", "model/network.py"), "httpcore": ("model/http.py", "model/network.py")}
+ONLY = {"httpx": ("model/remote.py",), "httpcore": ("model/remote.py",)}
 LINES, FUNCTION_LINES = 350, 60
 
 

@@ -1,6 +1,7 @@
-"""The typer app. Command bodies import what they need, so that a light command stays light."""
+"""The typer app. Command bodies import what they need, so that a light command stays light.
 
-from __future__ import annotations
+Annotations are real objects here: as texts, typer would evaluate each of them at every start.
+"""
 
 import io
 import os
@@ -44,36 +45,35 @@ def call(arguments: Sequence[str]) -> int:
         code = app(args=arguments, prog_name="minicode", standalone_mode=False)
         sys.stdout.flush()  # here, where it can still be said that nobody got it
         return code if isinstance(code, int) else 0
-    except MinicodeError as error:
-        if debug:
-            raise
-        _complain(str(error))
-        return error.exit_code
     except typer.Exit as leave:
         return leave.exit_code
-    except typer.Abort:
-        return 130
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         return 130
     except SystemExit as leave:  # typer's own way out when it meets a closed pipe
         return 141 if isinstance(leave.__context__, BrokenPipeError) else int(leave.code or 0)
-    except OSError as error:
-        if debug and not isinstance(error, BrokenPipeError):
+    except Exception as error:  # why: the last wall before the user; --debug takes it down
+        if debug:
             raise
+        return _tell(error)
+
+
+def _tell(error: Exception) -> int:
+    """Say what went wrong, in a sentence. Returns the exit code."""
+    if isinstance(error, MinicodeError):
+        _complain(str(error))
+        return error.exit_code
+    if isinstance(error, OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the interpreter flushes stdout once more on its way out
         if isinstance(error, BrokenPipeError):
             return 141
         _complain(f"{error.filename or 'the output'}: {error.strerror}.")
         return 1
-    except Exception as error:  # why: the last wall before the user; --debug takes it down
-        if debug:
-            raise
-        show = getattr(error, "show", None)
-        if callable(show) and isinstance(getattr(error, "exit_code", None), int):  # typer's own usage errors
-            show()
-            return int(error.exit_code)  # type: ignore[attr-defined]
-        _complain(f"internal error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
-        return 1
+    show = getattr(error, "show", None)
+    if callable(show) and isinstance(getattr(error, "exit_code", None), int):  # typer's own usage errors
+        show()
+        return int(error.exit_code)  # type: ignore[attr-defined]
+    _complain(f"internal error: {type(error).__name__}: {error}. Run it again with --debug to see where.")
+    return 1
 
 
 def _complain(text: str) -> None:

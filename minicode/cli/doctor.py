@@ -23,6 +23,7 @@ from minicode.model.clocks import Clocks
 from minicode.model.endpoint import CHINA, INTERNATIONAL, endpoint
 from minicode.model.retry import Schedule
 from minicode.start import Ground, ground
+from minicode.text import clean
 
 PATIENT = Clocks(connect=10, first=60, idle=60, progress=120)
 ADD = ToolSpec(
@@ -61,6 +62,7 @@ def doctor(folder: Path | None, flags: Mapping[str, Any], assignments: tuple[str
 def findings(base: Ground) -> Iterator[Finding]:
     yield Finding("ok", "minicode", f"{__version__}, Python {platform.python_version()} on {platform.platform()}")
     yield _git()
+    yield _repository(base.folder)
     yield _home(base)
     yield _terminal()
     yield from _sandbox()
@@ -77,6 +79,23 @@ def _git() -> Finding:
         return Finding("bad", "git", "not found; the git tool and the demo need it. Install git.")
     done = subprocess.run([git, "--version"], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     return Finding("ok", "git", done.stdout.strip())
+
+
+def _repository(folder: Path) -> Finding:
+    """Branch and last commit, read from the files: git itself would run what the repository's configuration says."""
+    os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")  # a missing git is told of above
+    import git
+    from gitdb import GitDB
+
+    try:
+        repo = git.Repo(folder, search_parent_directories=True, odbt=GitDB)
+        where = "detached" if repo.head.is_detached else f"branch {repo.active_branch.name}"
+        last = str(repo.head.commit.summary) if repo.head.is_valid() else "no commit yet"
+        return Finding("ok", "repository", clean(f"{repo.working_dir or repo.git_dir}, {where}: {last}"))
+    except git.exc.InvalidGitRepositoryError:
+        return Finding("note", "repository", f"{folder} is not in a git repository; all else works there too")
+    except (git.exc.GitError, ValueError, OSError) as error:
+        return Finding("note", "repository", clean(f"cannot be read: {error}"))
 
 
 def _home(base: Ground) -> Finding:

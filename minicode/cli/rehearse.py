@@ -1,7 +1,5 @@
 """`minicode rehearse`: play a script on a loopback endpoint, for whoever tests tools against M2."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated
 

@@ -139,7 +139,7 @@ class Reader:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            raise faults.fault("garbled", "an event that is no JSON") from None
+            raise faults.fault("garbled", cause="an event that is no JSON") from None
         if not isinstance(value, dict):
             return ()
         type_ = value.get("type") or event

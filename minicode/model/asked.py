@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from minicode.messages import Block, Call, Reply, Request, Thinking, ToolSpec, Usage, User
@@ -88,7 +87,7 @@ def _distinct(blocks: Sequence[Block]) -> tuple[Block, ...]:
     for number, block in enumerate(blocks):
         if isinstance(block, Call):
             if block.id in seen:
-                block = replace(block, id=f"{block.id}_{number}")
+                block = block._replace(id=f"{block.id}_{number}")
             seen.add(block.id)
         distinct.append(block)
     return tuple(distinct)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import tomllib
+import json
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -68,21 +68,11 @@ def cost(usage: Usage, model: str) -> float | None:
 
 @cache
 def _load() -> tuple[tuple[ModelInfo, ...], ModelInfo, str]:
-    data = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
-    known: list[ModelInfo] = []
-    for row in data["model"]:
-        price = None
-        if "input_price" in row:
-            price = Price(row["input_price"], row["output_price"], row["cache_read_price"], row["cache_write_price"])
-        known.append(
-            ModelInfo(
-                row["id"],
-                row["context"],
-                row["output"],
-                price,
-                row.get("thinking_optional", False),
-                tuple(row.get("names", ())),
-            )
-        )
+    data = json.loads(Path(__file__).with_name("catalogue.json").read_text("utf-8"))
+    known = []
+    for row in data["models"]:
+        price = Price(**row["price"]) if "price" in row else None
+        optional, names = row.get("thinking_optional", False), tuple(row.get("names", ()))
+        known.append(ModelInfo(row["id"], row["context"], row["output"], price, optional, names))
     unknown = ModelInfo("", data["unknown"]["context"], data["unknown"]["output"], known=False)
     return tuple(known), unknown, data["read"]

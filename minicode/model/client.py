@@ -15,7 +15,7 @@ from minicode.model.base import Encoded, NotePart, Part, RetryPart, WholePart
 from minicode.model.clocks import Clocks
 from minicode.model.endpoint import Endpoint
 from minicode.model.faults import fault, from_answer
-from minicode.model.http import Connection, Exchange
+from minicode.model.http import Connection, Exchange, Transport, transport_for
 from minicode.model.retry import Schedule
 from minicode.model.sampling import SELF_HOSTED, temperature
 from minicode.model.sse import Decoder
@@ -37,7 +37,7 @@ class EndpointModel:
     """A `model.base.Model` over HTTP. One request at a time.
 
     recall, remember: keep for an endpoint's root the surface that was found there, as a word of ours; so that a new
-    process need not look again.
+    process need not look again. transport: makes another one than the endpoint would have, given the connect clock.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class EndpointModel:
         *,
         clocks: Clocks | None = None,
         schedule: Schedule | None = None,
+        transport: Callable[[float], Transport] | None = None,
         recall: Callable[[str], str | None] = _recall_nothing,
         remember: Callable[[str, str], None] = _remember_nothing,
     ) -> None:
@@ -55,7 +56,7 @@ class EndpointModel:
         self._clocks = clocks or Clocks()
         self._schedule = schedule or Schedule()
         self._recall, self._remember = recall, remember
-        self._connection = Connection(self._clocks.connect)
+        self._connection = Connection((transport or transport_for(endpoint))(self._clocks.connect))
         self._spoken: tuple[str, str] | None = endpoint.surfaces[0] if len(endpoint.surfaces) == 1 else None
         self._recalled = False
         self._signatures = True
@@ -172,12 +173,12 @@ class EndpointModel:
                     begin = chunk.lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
                     whole = [] if begin == b"{" else None
                     if begin == b"<":
-                        raise fault("path", "a web page came instead of a reply", status=answer.status)
+                        raise fault("path", cause="a web page came instead of a reply", status=answer.status)
                 size += len(chunk)
                 if whole is not None:
                     whole.append(chunk)
                     if size > _LARGEST_ANSWER:
-                        raise fault("garbled", "an answer without end")
+                        raise fault("garbled", cause="an answer without end")
                     continue
                 for event in decoder.feed(chunk):
                     yield event

@@ -134,13 +134,15 @@ def fault(
     kind: str,
     words: str = "",
     *,
+    cause: str = "",
     code: int = 0,
     status: int = 0,
     request_id: str = "",
     retry_after: float | None = None,
 ) -> ModelError:
-    """The exception for one of KINDS. words: what the server said, already clean."""
+    """The exception for one of KINDS. words: what the server said, already clean. cause: what we say ourselves."""
     again, what, advice = KINDS[kind]
+    why = f": {cause}" if cause else ""
     said = f" (it said: {words})" if words else ""
     number = f" [{code or status}]" if code or status else ""
     reset = _RESET.search(words) if kind == "quota" else None
@@ -149,13 +151,35 @@ def fault(
     trace = f" Request id: {request_id}." if request_id else ""
     error = AuthError if kind == "auth" else TemporaryError if again or kind == "quota" else ModelError
     return error(
-        f"{what}{number}{said}. {advice}{trace}",
+        f"{what}{number}{why}{said}. {advice}{trace}",
         kind=kind,
         code=code,
         status=status,
         request_id=request_id,
         retry_after=retry_after,
     )
+
+
+def unreachable(place: str, error: BaseException | None) -> ModelError:
+    """No connection to `place` ("host:port"). error: what was raised; the reason may lie deep in its chain."""
+    import socket
+    import ssl
+
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return fault("tls", cause=error.verify_message.rstrip("."))
+        if isinstance(error, ssl.SSLError):
+            reason = (error.reason or type(error).__name__).lower().replace("_", " ")
+            return fault("network", cause=f"TLS with {place} failed, {reason}")
+        if isinstance(error, socket.gaierror | UnicodeError):
+            return fault("network", cause=f"no host of the name {place.rpartition(':')[0] or place} was found")
+        if isinstance(error, ConnectionRefusedError):
+            return fault("network", cause=f"nothing listens at {place}")
+        if isinstance(error, OSError) and error.strerror:
+            return fault("network", cause=f"{place}, {error.strerror.lower()}")
+        inner = error.exceptions[0] if isinstance(error, BaseExceptionGroup) else None
+        error = inner or error.__cause__ or error.__context__
+    return fault("network", cause=f"{place} broke it off")
 
 
 def from_answer(status: int, headers: Mapping[str, str], body: bytes) -> ModelError:

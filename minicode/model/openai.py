@@ -231,7 +231,7 @@ class Reader:
         try:
             value = json.loads(data)
         except (ValueError, RecursionError):
-            raise faults.fault("garbled", "a chunk that is no JSON") from None
+            raise faults.fault("garbled", cause="a chunk that is no JSON") from None
         if not isinstance(value, dict):
             return ()
         if event == "error" or faults.is_fault(value):

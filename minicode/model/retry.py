@@ -31,7 +31,7 @@ class Schedule:
         """How many requests such an error is worth in all."""
         if not isinstance(error, TemporaryError) or error.kind == "quota":
             return 1
-        if error.kind == "empty":
+        if error.kind in ("empty", "network"):  # no connection can be made: a mistyped address is told soon
             return min(3, self.tries)
         return self.overload_tries if error.kind == "overloaded" else self.tries
 

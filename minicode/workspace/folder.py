@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicode.errors import MinicodeError
-from minicode.workspace.text import clean
+from minicode.text import clean
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 

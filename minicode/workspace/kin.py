@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from minicode.workspace.text import clean_output
+from minicode.text import clean_output
 
 # Carried by every process of a call in its environment: "/<token>", nested calls one after another.
 MARK = "MINICODE_CALL"

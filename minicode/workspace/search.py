@@ -11,11 +11,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from minicode.text import clean
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import run_git, safe_path
 from minicode.workspace.glob import glob_filter
 from minicode.workspace.processes import HEAD, Finished
-from minicode.workspace.text import clean
 from minicode.workspace.workspace import Workspace
 
 Engine = Literal["rg", "git", "python"]

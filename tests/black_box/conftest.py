@@ -11,9 +11,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any
 
@@ -164,6 +165,15 @@ class Program:
                 pass  # it had seen enough
         return running.end()
 
+    def each(self, commands: Iterable[tuple[tuple[Any, ...], dict[str, str | None]]]) -> Iterator[Ran]:
+        """Run commands (arguments, changes to the environment) that have nothing to do with each other, in pairs."""
+        waiting: list[Running] = []
+        for arguments, env in commands:
+            waiting.append(self.start(*arguments, env=env))
+            if len(waiting) == 2:
+                yield waiting.pop(0).end()
+        yield from (running.end() for running in waiting)
+
     def stop(self) -> None:
         for running in self._running:
             if running.process.poll() is None:
@@ -300,7 +310,7 @@ def grows() -> Callable[[list[bytes]], None]:
     def check(bodies: list[bytes]) -> None:
         plain = [re.sub(rb',"cache_control":\{[^}]*\}', b"", body) for body in bodies]
         assert len(plain) > 1
-        for number, (before, after) in enumerate(zip(plain, plain[1:], strict=False), 1):
+        for number, (before, after) in enumerate(pairwise(plain), 1):
             assert before.endswith(b"]}")
             assert after.startswith(before[:-2]), f"request {number} is not a prefix of request {number + 1}"
 

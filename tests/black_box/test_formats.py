@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,6 @@ def test_stream_json_is_an_event_a_line(program: Any, rehearse: Any) -> None:
 REFUSED = Fault(status=401, code=1004)
 FAILURES = [
     pytest.param("text", REFUSED, 41, "key is refused", id="401 as text"),
-    pytest.param("json", REFUSED, 41, "key is refused", id="401 as json"),
     *(
         pytest.param("stream-json", fault, code, words, id=words)
         for fault, code, words in (
@@ -106,7 +104,7 @@ def test_no_server_is_listening(program: Any, path: str) -> None:
     """A refused connection meets the question which surface is spoken, or the request itself, which is tried again."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    ran = program("run", "--json", "--timeout", "3", "go", env={"MINIMAX_BASE_URL": f"http://127.0.0.1:{port}{path}"})
+    ran = program("run", "--json", "--timeout", "1", "go", env={"MINIMAX_BASE_URL": f"http://127.0.0.1:{port}{path}"})
     result = ran.result
     assert ran.events[0]["type"] == "init" and [e["seq"] for e in ran.events] == list(range(len(ran.events)))
     assert result["session_id"] == program.journals[0].stem, "what the user said is kept"
@@ -115,20 +113,18 @@ def test_no_server_is_listening(program: Any, path: str) -> None:
     assert f"nothing listens at 127.0.0.1:{port}" in told
 
 
-@pytest.mark.parametrize(
-    ("flags", "code", "subtype", "asked"),
-    [
-        (["--max-turns", "1"], 53, "error_max_turns", 1),
-        (["--max-tokens", "100"], 56, "error_max_tokens", 1),
-        (["--max-budget-usd", "0.000001"], 56, "error_max_budget_usd", 1),
-        (["--set", "max_turns=1"], 53, "error_max_turns", 1),
-    ],
-)
-def test_limits(program: Any, rehearse: Any, flags: list[str], code: int, subtype: str, asked: int) -> None:
-    server = rehearse(TASK)
-    ran = program("run", "--json", "go", *flags, server=server)
-    assert (ran.code, ran.result["subtype"]) == (code, subtype)
-    assert len(server.requests) == asked
+LIMITS = [
+    (("--max-turns", "1"), 53, "error_max_turns"),
+    (("--max-tokens", "100"), 56, "error_max_tokens"),
+    (("--max-budget-usd", "0.000001"), 56, "error_max_budget_usd"),
+]
+
+
+def test_limits(program: Any, rehearse: Any) -> None:
+    for flags, code, subtype in LIMITS:
+        server = rehearse(TASK)
+        ran = program("run", "--json", "go", *flags, server=server)
+        assert (ran.code, ran.result["subtype"], len(server.requests)) == (code, subtype, 1)
     again = program("run", "-c", "go on", server=server)
     assert (again.code, again.out) == (0, "Done — naïvely.\n"), "the limit is one of the run, not of the session"
 
@@ -217,23 +213,15 @@ def test_sessions_are_found_by_id_prefix_and_name(program: Any, rehearse: Any, t
     server = rehearse(Script((Step(ANSWER),), after="repeat"))
     first = program("run", "--json", "-n", "First Steps", "one", server=server).result["session_id"]
     second = program("run", "--json", "two", server=server).result["session_id"]
-    for key, wanted in (
-        (first, first),
-        (first.rpartition("-")[2], first),
-        ("first steps", first),
-        (second.rpartition("-")[2][:4], second),
-    ):
+    last = second.rpartition("-")[2]
+    for key, wanted in (("first steps", first), (first, first), (last[:4], second)):
         assert program("run", "--json", "-r", key, "more", server=server).result["session_id"] == wanted
-    assert program("run", "--json", "-c", "more", server=server).result["session_id"] == second, "the latest"
     ambiguous = program("run", "-r", first[:8], "more", server=server)
     assert ambiguous.code == 1 and first in ambiguous.err and second in ambiguous.err
-    unknown = program("run", "--json", "-r", "nobody", "more", server=server)
-    assert unknown.code == 1 and "sessions list" in unknown.result["error"]
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    none = program("run", "-c", "more", cwd=elsewhere, server=server)
-    assert none.code == 1 and "without -c" in none.err
-    assert program("run", "-C", str(program.workspace), "-c", "more", cwd=elsewhere, server=server).code == 0
+    ran = program("run", "--json", "-C", str(program.workspace), "-c", "more", cwd=elsewhere, server=server)
+    assert ran.result["session_id"] == second, "the latest"
 
 
 def test_ephemeral_leaves_nothing(program: Any, rehearse: Any) -> None:
@@ -252,20 +240,16 @@ def test_tools_can_be_allowed_and_forbidden(program: Any, rehearse: Any) -> None
     assert [tool["name"] for tool in server.requests[-1].body["tools"]] == ["grep", "read"]
     less = program("run", "--json", "--disallowed-tools", "bash,run_tests", "go", server=server)
     assert not {"bash", "run_tests"} & set(less.events[0]["tools"]) and "read" in less.events[0]["tools"]
-    wrong = program("run", "--json", "--allowed-tools", "raed", "go", server=server)
-    assert wrong.code == 2 and "read" in wrong.result["error"]
 
 
 def test_minus_p_is_run(program: Any, rehearse: Any) -> None:
     server = rehearse(Script((Step(ANSWER),), after="repeat"))
-    for alias in ("-p", "--print"):
-        assert program(alias, "go", server=server).out == "Done — naïvely.\n"
+    assert program("-p", "go", server=server).out == "Done — naïvely.\n"
 
 
 def test_instruction_files_that_are_cut_are_told(program: Any, rehearse: Any) -> None:
     (program.workspace / "AGENTS.md").write_text("Be kind.\n" + "x" * 40_000)
     server = rehearse(steps(ANSWER, ANSWER))
-    assert "AGENTS.md is cut" in program("run", "go", server=server).err
     told = [e["text"] for e in program("run", "--json", "go", server=server).of("notice")]
     assert any("AGENTS.md is cut" in text for text in told)
     assert "Be kind." in json.dumps(server.requests[0].body["system"])

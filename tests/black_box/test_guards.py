@@ -116,11 +116,12 @@ def test_calls_that_are_no_calls(program: Any, rehearse: Any) -> None:
     """Broken JSON, an unknown tool, wrong types, ids twice: each gets its one result, and M2 goes on."""
     (program.workspace / "a.txt").write_text("A\n")
     big = "x" * 2_000_000
+    write = Call("write", {"file_path": "b", "content": big})
     server = rehearse(
         steps(
             (Think("1"), Call("bash", raw='{"command": "echo one", '), Call("Bash", {"command": "echo two"})),
             (Think("2"), Call("raed", {"file_path": "a.txt"}), Call("read", {"path": "a.txt", "limit": "1"})),
-            (Think("3"), Call("read", {}), Call("bash", {"command": ["a"]}), Call("write", {"file_path": "b", "content": big})),
+            (Think("3"), Call("read", {}), Call("bash", {"command": ["a"]}), write),
             ANSWER,
         )
     )  # fmt: skip

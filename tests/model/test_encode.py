@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,7 @@ def test_another_history_is_not_taken_for_the_one_in_memory(wire: str) -> None:
     encoder.encode(ask(User("a"), *first, *second))
     for messages in [(User("a"), *second), (User("a"),), (User("b"), *first)]:
         assert encoder.encode(ask(*messages)).body == encode_as(ask(*messages), wire, OPTIONS[wire])
-    other = replace(ask(User("b"), *first), system="New.")
+    other = ask(User("b"), *first)._replace(system="New.")
     assert encoder.encode(other).body == encode_as(other, wire, OPTIONS[wire])
 
 
@@ -215,14 +214,14 @@ def test_marks_stand_on_the_prefixes_the_next_request_shares() -> None:
     ends_in_thought = ask(User("hi"), Reply((Text("x"), Thinking("t", "s"))))
     last = json.loads(encode_as(ends_in_thought, "anthropic", OPTIONS["anthropic"]))["messages"][-1]["content"]
     assert ["cache_control" in b for b in last] == [True, False]
-    bare = json.loads(encode_as(replace(ask(User("hi")), system=""), "anthropic", OPTIONS["anthropic"]))
+    bare = json.loads(encode_as(ask(User("hi"))._replace(system=""), "anthropic", OPTIONS["anthropic"]))
     assert "system" not in bare
     assert "cache_control" in bare["tools"][-1]
 
 
 def test_sampling_and_thinking_follow_the_model() -> None:
     def body(**more: Any) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(encode_as(replace(ask(User("x")), **more), "anthropic", {"top_k": 40}))
+        found: dict[str, Any] = json.loads(encode_as(ask(User("x"))._replace(**more), "anthropic", {"top_k": 40}))
         return found
 
     assert "thinking" not in body()

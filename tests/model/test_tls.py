@@ -4,82 +4,89 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from minicode.errors import ConfigError, ModelError
+from minicode.errors import ConfigError, ModelError, TemporaryError
 from minicode.messages import Request, User
 from minicode.model.base import WholePart
 from minicode.model.client import EndpointModel
+from minicode.model.clocks import Clocks
 from minicode.model.endpoint import endpoint
-from minicode.model.http import proxy_for
+from minicode.model.http import Connection
+from minicode.model.remote import Remote
 from minicode.model.retry import Schedule
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="makes its certificate with openssl")
 REQUEST = Request("MiniMax-M2.7", "s", (), (User("hi"),))
+SOON = 5
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("tls")
     key, cert = folder / "key.pem", folder / "cert.pem"
-    names = "subjectAltName=DNS:m2.test,DNS:localhost"
-    make = [
-        "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:prime256v1",
-        "-nodes",
-        "-days",
-        "2",
-    ]
-    subprocess.run(
-        [*make, "-subj", "/CN=m2.test", "-addext", names, "-keyout", key, "-out", cert], check=True, capture_output=True
-    )
+    make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=m2.test -addext"
+    names = "subjectAltName=DNS:m2.test,DNS:localhost,IP:127.0.0.2"
+    subprocess.run([*make.split(), names, "-keyout", key, "-out", cert], check=True, capture_output=True)
     return key, cert
 
 
 @pytest.fixture
-async def secure(server: Any, say: Any, stream: Any, certificate: tuple[Path, Path]) -> AsyncIterator[int]:
-    """The port of the tiny endpoint behind TLS."""
+def context(certificate: tuple[Path, Path]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate[1], certificate[0])
-    server.script = [say(stream()) for _ in range(2)]
-    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0, ssl=context)
+    return context
+
+
+@pytest.fixture
+def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
+
+
+@pytest.fixture
+async def secure(server: Any, say: Any, stream: Any, context: ssl.SSLContext) -> AsyncIterator[int]:
+    """The port of the tiny endpoint behind TLS, at all addresses of this machine."""
+    server.script = [say(stream()) for _ in range(3)]
+    listening = await asyncio.start_server(server.serve, "0.0.0.0", 0, ssl=context)
     yield listening.sockets[0].getsockname()[1]
     listening.close()
 
 
-async def ask(root: str) -> str:
-    client = EndpointModel(endpoint(f"{root}/anthropic"), "sk-secret", schedule=Schedule(tries=1))
+async def ask(root: str, clocks: Clocks | None = None, times: int = 1) -> str:
+    client = EndpointModel(endpoint(f"{root}/anthropic"), "sk-secret", schedule=Schedule(tries=1), clocks=clocks)
     try:
-        parts = [part async for part in client.stream(REQUEST)]
+        for _ in range(times):
+            parts = [part async for part in client.stream(REQUEST)]
     finally:
         await client.close()
     assert isinstance(parts[-1], WholePart)
     return parts[-1].reply.text
 
 
-async def test_a_trusted_certificate(
-    secure: int, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
-    assert await ask(f"https://localhost:{secure}") == "Done."
+async def test_a_trusted_certificate(trusted: None, secure: int, server: Any) -> None:
+    assert await ask(f"https://localhost:{secure}", times=3) == "Done."
+    assert server.connections == 1
 
 
 async def test_a_strange_certificate_ends_it(secure: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
-    with pytest.raises(ModelError, match="SSL_CERT_FILE") as caught:
+    with pytest.raises(ModelError) as caught:
         await ask(f"https://localhost:{secure}")
+    assert caught.value.kind == "tls"
+    assert str(caught.value).startswith("The endpoint's certificate is not trusted: self-signed certificate. Set SSL_")
+
+
+async def test_a_certificate_for_another_name(trusted: None, secure: int) -> None:
+    with pytest.raises(ModelError, match=r"mismatch, certificate is not valid for '127\.0\.0\.1'\. Set") as caught:
+        await ask(f"https://127.0.0.1:{secure}")
     assert caught.value.kind == "tls"
 
 
@@ -89,49 +96,211 @@ async def test_a_certificate_file_that_is_not_there(secure: int, monkeypatch: py
         await ask(f"https://localhost:{secure}")
 
 
-def test_hosts_that_need_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("https_proxy", "127.0.0.1:3128")
-    assert proxy_for("api.minimax.io") is not None
-    assert proxy_for("localhost") is None
-    for names in ("minimax.io", "other, .minimax.io", "*.minimax.io:443", "api.minimax.io", "*"):
-        monkeypatch.setenv("NO_PROXY", names)
-        assert proxy_for("api.minimax.io") is None
-        monkeypatch.setenv("NO_PROXY", "x.api.minimax.io,max.io")
-        assert proxy_for("api.minimax.io") is not None
+@pytest.fixture
+async def plain(trusted: None) -> AsyncIterator[Any]:
+    """await plain(data) → the port of a server without TLS that says so much to whatever comes. plain.met, plain.left:
+    a client came, and has gone; at the end it must have."""
 
+    class Plain:
+        def __init__(self) -> None:
+            self.met, self.left = asyncio.Event(), asyncio.Event()
 
-async def test_through_a_proxy(secure: int, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bytes] = []
-    pumps: list[asyncio.Task[None]] = []
-
-    async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError):
-            while data := await reader.read(65536):
+        async def __call__(self, data: bytes) -> int:
+            async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                await reader.read(1)
+                self.met.set()
                 writer.write(data)
-                await writer.drain()
-        writer.transport.abort()
+                with suppress(ConnectionError):
+                    await reader.read()
+                writer.transport.abort()
+                self.left.set()
 
-    async def proxy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readuntil(b"\r\n\r\n"))
-        if b"Basic dTpw" not in asked[-1]:
-            writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+            self.server = await asyncio.start_server(talk, "127.0.0.1", 0)
+            port: int = self.server.sockets[0].getsockname()[1]
+            return port
+
+    made = Plain()
+    yield made
+    await asyncio.wait_for(made.left.wait(), SOON)
+    made.server.close()
+
+
+async def test_https_where_plain_http_is_spoken(plain: Any) -> None:
+    port = await plain(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+    with pytest.raises(TemporaryError, match=rf"^The connection failed: TLS with localhost:{port} failed, ") as caught:
+        await ask(f"https://localhost:{port}")
+    assert caught.value.kind == "network"
+
+
+async def test_the_clock_of_the_connection_holds_for_tls(plain: Any) -> None:
+    port = await plain(b"")
+    with pytest.raises(TemporaryError, match=rf"^No connection to localhost:{port} within 0\.1 s\."):
+        await ask(f"https://localhost:{port}", Clocks(connect=0.1))
+
+
+async def test_cancelling_in_the_middle_of_tls_leaves_nothing_open(plain: Any) -> None:
+    task = asyncio.create_task(ask(f"https://localhost:{await plain(b'')}"))
+    await asyncio.wait_for(plain.met.wait(), SOON)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+async def test_nobody_at_https(trusted: None) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with pytest.raises(TemporaryError, match=f"^The connection failed: nothing listens at localhost:{port}. Check"):
+        await ask(f"https://localhost:{port}")
+
+
+@pytest.fixture
+async def raw(trusted: None, context: ssl.SSLContext) -> AsyncIterator[Callable[[bytes], Awaitable[str]]]:
+    """await raw(data, cut) → the URL of a TLS server that reads a request, says so much, and breaks off, or sees the
+    client go."""
+    servers: list[asyncio.Server] = []
+
+    async def start(data: bytes, cut: bool = False) -> str:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(data)
+            await writer.drain()
+            if not cut:
+                await reader.read()
+                gone.set()
+            writer.transport.abort()
+
+        servers.append(await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context))
+        return f"https://localhost:{servers[-1].sockets[0].getsockname()[1]}/"
+
+    gone = asyncio.Event()
+    start.gone = gone  # type: ignore[attr-defined]
+    yield start
+    for one in servers:
+        one.close()
+
+
+async def test_tls_that_breaks_off(raw: Any) -> None:
+    url = await raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", cut=True)
+    line = Connection(Remote())
+    with pytest.raises(TemporaryError, match="broke in the middle") as caught:
+        async with line.get(url, {}) as exchange:
+            assert await exchange.read() == b"hello"
+            await exchange.read()
+    assert caught.value.kind == "cut"
+    await line.close()
+
+
+async def test_cancelling_closes_tls_at_once(raw: Any) -> None:
+    url = await raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
+    line = Connection(Remote())
+    heard = asyncio.Event()
+
+    async def follow() -> None:
+        async with line.get(url, {}) as exchange:
+            while await exchange.read():
+                heard.set()
+
+    task = asyncio.create_task(follow())
+    await asyncio.wait_for(heard.wait(), SOON)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.wait_for(raw.gone.wait(), SOON)
+    await line.close()
+
+
+class Proxy:
+    """Takes a CONNECT and answers what it is told, or makes the tunnel, always to one port of this machine."""
+
+    def __init__(self, to: int) -> None:
+        self.to = to
+        self.says: bytes | None = None
+        self.asked: list[bytes] = []
+        self.pumps: list[asyncio.Task[None]] = []
+        self.port = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.asked.append(await reader.readuntil(b"\r\n\r\n"))
+        if self.says is not None:
+            writer.write(self.says)
+            if not self.says:
+                await reader.read()
             writer.close()
             return
-        there, back = await asyncio.open_connection("127.0.0.1", secure)
+        there, back = await asyncio.open_connection("127.0.0.1", self.to)
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
-        pumps.extend([asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(there, writer))])
+        self.pumps += [asyncio.create_task(pump(reader, back)), asyncio.create_task(pump(there, writer))]
 
-    monkeypatch.setenv("SSL_CERT_FILE", str(certificate[1]))
-    async with await asyncio.start_server(proxy, "127.0.0.1", 0) as listening:
-        port = listening.sockets[0].getsockname()[1]
-        monkeypatch.setenv("HTTPS_PROXY", f"http://u:p@127.0.0.1:{port}")
-        assert await ask("https://m2.test") == "Done."
-        assert asked[0].startswith(b"CONNECT m2.test:443 HTTP/1.1\r\n")
-        assert b"sk-secret" not in asked[0]
-        await asyncio.gather(*pumps)
-        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
-        with pytest.raises(ModelError, match="407"):
-            await ask("https://m2.test")
-    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
-    with pytest.raises(ConfigError, match="socks5"):
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    writer.transport.abort()
+
+
+@pytest.fixture
+async def proxy(trusted: None, secure: int, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Proxy]:
+    """The environment's proxy."""
+    for name in ("NO_PROXY", "no_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    made = Proxy(secure)
+    listening = await asyncio.start_server(made.serve, "127.0.0.1", 0)
+    made.port = listening.sockets[0].getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://u:p@127.0.0.1:{made.port}")
+    yield made
+    listening.close()
+    await asyncio.wait_for(asyncio.gather(*made.pumps), SOON)
+
+
+async def test_through_a_proxy(proxy: Proxy) -> None:
+    assert await ask("https://m2.test", times=3) == "Done."
+    assert len(proxy.asked) == 1
+    assert proxy.asked[0].startswith(b"CONNECT m2.test:443 HTTP/1.1\r\n")
+    assert b"\r\nProxy-Authorization: Basic dTpw\r\n" in proxy.asked[0]
+    assert b"sk-secret" not in proxy.asked[0]
+
+
+async def test_hosts_that_need_no_proxy(proxy: Proxy, secure: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert await ask(f"https://localhost:{secure}") == "Done."
+    assert proxy.asked == []
+    assert await ask(f"https://127.0.0.2:{secure}") == "Done."
+    assert len(proxy.asked) == 1
+    monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.2")
+    assert await ask(f"https://127.0.0.2:{secure}") == "Done."
+    assert len(proxy.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("says", "words"),
+    [
+        (
+            b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n",
+            "PROXY gives no way to m2.test, it answers 407 Proxy Au",
+        ),
+        (b"HTTP/1.1 503 No\x1b[2J\r\nContent-Length: 0\r\n\r\n", "PROXY "),
+        (b"220 mail.example ESMTP\r\n", "PROXY broke it off"),
+        (b"\r\n", "PROXY broke it off"),
+        (b"", r"No connection to PROXY within 0\.5 s"),
+    ],
+    ids=["407", "503", "no proxy", "closed", "silent"],
+)
+async def test_a_proxy_that_makes_no_tunnel(proxy: Proxy, says: bytes, words: str) -> None:
+    proxy.says = says
+    with pytest.raises(TemporaryError, match=words.replace("PROXY", rf"127\.0\.0\.1:{proxy.port}")) as caught:
+        await ask("https://m2.test", Clocks(connect=0.5))
+    assert caught.value.kind == "network"
+    assert "\x1b" not in str(caught.value)
+
+
+async def test_a_proxy_that_cannot_be_used(trusted: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+    with pytest.raises(TemporaryError, match=f"nothing listens at 127.0.0.1:{port}"):
         await ask("https://m2.test")
+    for bad in ("ftp://127.0.0.1:1", "http://127.0.0.1:port"):
+        monkeypatch.setenv("HTTPS_PROXY", bad)
+        with pytest.raises(ConfigError, match="HTTPS_PROXY takes"):
+            await ask("https://m2.test")

@@ -231,7 +231,7 @@ def test_colour_does_not_change_the_words() -> None:
     [
         ({}, ""),
         ({"command": "ls  -l\n\tdir"}, "ls -l dir"),
-        ({"path": "ä", "n": 1, "all": True, "list": ["é"], "none": None}, 'ä n=1 all=true é none=null'),
+        ({"path": "ä", "n": 1, "all": True, "list": ["é"], "none": None}, "ä n=1 all=true é none=null"),
         ({"file_path": "a.py", "old_string": "x", "new_string": "y"}, "a.py"),
         ({"x": "y" * 100}, "y" * 100),
         ({"x": "y" * 101}, "y" * 99 + "…"),

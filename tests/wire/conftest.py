@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,7 @@ from minicode.lab.rehearsal.check import understand
 from minicode.messages import Message, Reply, Request, User
 from minicode.model.base import Part, RetryPart, TextPart, ThinkingPart, WholePart
 from minicode.model.client import EndpointModel
-from minicode.model.clocks import Clocks
-from minicode.model.endpoint import endpoint
+from minicode.model.endpoint import Endpoint, endpoint
 from minicode.model.retry import Schedule
 from minicode.session import Session
 from minicode.start import Plan, Started, start
@@ -108,7 +107,7 @@ class View:
 
     def assistant(self, number: int, place: int = 0) -> Json:
         """The assistant's message of that place as it was sent back, without the cache's marks."""
-        found = [m for m in self.plain(number)["messages"] if m["role"] == "assistant"]
+        found: list[Json] = [m for m in self.plain(number)["messages"] if m["role"] == "assistant"]
         return found[place]
 
     def plain(self, number: int) -> Json:
@@ -132,7 +131,9 @@ class Wire(View):
 
     async def ask(self, *messages: Message | str, **more: Any) -> list[Part]:
         asked = tuple(User(m) if isinstance(m, str) else m for m in messages) or (User("Go."),)
-        request = replace(Request("MiniMax-M2.7", "You are a test.", (), asked), **more)
+        request = Request(
+            **{"model": "MiniMax-M2.7", "system": "You are a test.", "tools": (), "messages": asked, **more}
+        )
         async with asyncio.timeout(PATIENCE):
             return [part async for part in self.model.stream(request)]
 
@@ -177,9 +178,10 @@ class Talk(View):
         """One turn. act: called with each event."""
         self.events = []
         async with asyncio.timeout(PATIENCE):
-            async for event in self.session.send(text):
-                self.events.append(event)
-                act(event)
+            async with aclosing(self.session.send(text)) as turn:
+                async for event in turn:
+                    self.events.append(event)
+                    act(event)
         return self.ended
 
     def of(self, kind: type[Event]) -> list[Any]:
@@ -211,8 +213,9 @@ def _unmarked(value: Json) -> Json:
 
 def _model(server: Rehearsal, surface: str, waits: Waits, hosted: bool, **options: Any) -> EndpointModel:
     place = endpoint(server.url + BASES[surface], surface)
-    schedule = options.pop("schedule", Schedule())
-    return EndpointModel(replace(place, hosted=hosted), schedule=replace(schedule, pause=waits.pause), **options)
+    place = Endpoint(place.root, place.surfaces, hosted, place.loopback)
+    schedule = Schedule(pause=waits.pause, **options.pop("schedule", {}))
+    return EndpointModel(place, schedule=schedule, **options)
 
 
 @pytest.fixture(params=["anthropic", "openai"])

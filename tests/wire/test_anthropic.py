@@ -164,13 +164,13 @@ async def test_case_08_a_call_without_text_and_text_after_blank_lines(talk: Any,
 async def test_case_09_a_stream_cut_at_every_byte(wire: Any, surface: str, line_end: Any) -> None:
     said = (Think("é🙂"), Say("漢\u2028字"))
     shape = {"line_end": line_end, "space": False, "comments": True, "pings": 3}
-    # A chunk size of n cuts for the first time after byte n; no stream here is longer than `most`.
-    most = 1600 if line_end == "\r\n" else 64
-    script = Script(tuple(Step(said, shape=Shape(chunk=n, **shape)) for n in range(1, most)), strict_thinking=False)
+    # Size 1 cuts at every byte of the 1,800 or so; the others leave longer pieces whole on both sides of a cut.
+    sizes = [*range(1, 64), *(range(64, 1800, 4) if line_end == "\r\n" else ())]
+    script = Script(tuple(Step(said, shape=Shape(chunk=n, **shape)) for n in sizes), strict_thinking=False)
     w = await wire(script, surface)
-    for number in range(1, most):
+    for size in sizes:
         parts = await w.ask()
-        assert (w.said(parts, ThinkingPart), w.said(parts)) == ("é🙂", "漢\u2028字"), f"cut at {number}"
+        assert (w.said(parts, ThinkingPart), w.said(parts)) == ("é🙂", "漢\u2028字"), f"pieces of {size} bytes"
     assert w.server.connections == 1
 
 

@@ -31,7 +31,11 @@ async def test_case_25_there_is_one_system_prompt_and_it_comes_first(talk: Any, 
     await first.say("And?")
     await first.close()
     second = await talk(
-        script, surface, server=first.server, resume="", flags={"append_system_prompt": "Be long.", "model": "MiniMax-M2"}
+        script,
+        surface,
+        server=first.server,
+        resume="",
+        flags={"append_system_prompt": "Be long.", "model": "MiniMax-M2"},
     )
     await second.say("Still?")
     for number in range(1, 5):
@@ -95,7 +99,9 @@ async def test_case_27_tools_from_anywhere_are_made_plain(wire: Any, surface: st
     if surface == "openai":
         assert {tool["type"] for tool in sent} == {"function"}
         sent = [{"name": t["function"]["name"], "input_schema": t["function"]["parameters"]} for t in sent]
-    assert [set(tool["name"]) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") for tool in sent] == [
+    assert [
+        set(tool["name"]) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") for tool in sent
+    ] == [
         set(),
         set(),
         set(),
@@ -117,7 +123,9 @@ async def test_case_27_tools_from_anywhere_are_made_plain(wire: Any, surface: st
     v = await wire(steps(Call(name, {"path": "."}), Say("Ok.")), surface)
     reply = await v.reply(tools=(hard, twin, empty))
     assert [call.name for call in reply.calls] == [hard.name]
-    await v.ask(User("Go."), reply, Results((ToolResult(reply.calls[0].id, hard.name, "x"),)), tools=(hard, twin, empty))
+    await v.ask(
+        User("Go."), reply, Results((ToolResult(reply.calls[0].id, hard.name, "x"),)), tools=(hard, twin, empty)
+    )
     if surface == "anthropic":
         assert v.assistant(2)["content"][0]["name"] == name
     else:
@@ -182,8 +190,14 @@ async def test_case_30_esc_while_the_model_writes_leaves_nothing_half(talk: Any,
 async def long_session(talk: Any, surface: str) -> Any:
     """Parallel calls, a steer, a failure, an interruption, two turns: all that makes a history hard."""
     pair = (Think("Two."), Do("read", {"path": "a.py"}), Do("shell", {"command": "false"}))
-    hang = (Think("Hang."), Do("shell", {"command": "while sleep 0.1; do echo begun; done"}), Do("read", {"path": "b.py"}))
-    script = steps(pair, (Think("Said."), Say("One.")), hang, (Think("Last."), Do("read", {"path": "b.py"})), Say("End."))
+    hang = (
+        Think("Hang."),
+        Do("shell", {"command": "while sleep 0.1; do echo begun; done"}),
+        Do("read", {"path": "b.py"}),
+    )
+    script = steps(
+        pair, (Think("Said."), Say("One.")), hang, (Think("Last."), Do("read", {"path": "b.py"})), Say("End.")
+    )
     t = await talk(script, surface, files=FILES)
     await t.say("First", lambda event: isinstance(event, CallStarted) and t.session.steer("Mind the gap."))
     await t.say("Second", lambda event: isinstance(event, CallSaid) and t.session.cancel())
@@ -227,7 +241,9 @@ async def test_case_32_a_killed_session_goes_on_after_a_repair(talk: Any, surfac
         t = await talk(script, surface, server=server, files=FILES)
         environment = {**os.environ, "MINIMAX_BASE_URL": server.url + base, "MINICODE_PROTOCOL": surface}
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "minicode", "run", "Go"), cwd=t.folder, env={**environment, "PYTHONPATH": str(folder)}
+            *(sys.executable, "-m", "minicode", "run", "Go"),
+            cwd=t.folder,
+            env={**environment, "PYTHONPATH": str(folder)},
         )
         assert await child.wait() == -9
         assert (t.folder / "begun").exists()
@@ -259,7 +275,9 @@ async def test_case_32_a_journal_cut_at_any_line_goes_on(talk: Any, surface: str
 async def test_case_33_what_is_said_while_tools_run_enters_in_a_tool_result(talk: Any, surface: str) -> None:
     same = (Think("Once more."), Do("read", {"path": "a.py"}))
     rewrite = (Think("Learn."), Do("shell", {"command": "echo Speak German. > AGENTS.md"}))
-    t = await talk(steps(same, same, same, rewrite, Say("Ja.")), surface, files={**FILES, "AGENTS.md": "Speak French.\n"})
+    t = await talk(
+        steps(same, same, same, rewrite, Say("Ja.")), surface, files={**FILES, "AGENTS.md": "Speak French.\n"}
+    )
     steers = iter(["Look at b.py too.", "And be quick."])
 
     def steer(event: Any) -> None:
@@ -292,7 +310,5 @@ def test_case_25_the_server_would_have_refused(surface: str) -> None:
     from minicode.lab.rehearsal.conversation import Refusal
 
     user, system = {"role": "user", "content": "Hi"}, {"role": "system", "content": "You are."}
-    with pytest.raises(Refusal, match="system|invalid chat setting"):
+    with pytest.raises(Refusal, match=r"system|invalid chat setting"):
         understand(surface, {"model": "m", "max_tokens": 9, "messages": [system, user, system]})
-
-

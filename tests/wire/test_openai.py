@@ -51,7 +51,12 @@ async def test_case_15_snapshots_are_not_repeated(talk: Any) -> None:
 
 @pytest.mark.parametrize(
     "pieces",
-    [("a", "and the"), ("a", "and the", "and the end"), ("I", "I am", "I am here"), ("so it is", "so it is, and on", ".")],
+    [
+        ("a", "and the"),
+        ("a", "and the", "and the end"),
+        ("I", "I am", "I am here"),
+        ("so it is", "so it is, and on", "."),
+    ],
 )
 async def test_case_16_a_piece_that_begins_like_what_came_before_is_not_a_snapshot(
     wire: Any, pieces: tuple[str, ...]
@@ -149,7 +154,9 @@ async def test_case_21_parallel_calls_however_they_are_sent(talk: Any, shape: di
     ids=lambda shape: "-".join(f"{k} {v}" for k, v in shape.items())[:24],
 )
 async def test_case_22_oddities_of_hosts_change_nothing(talk: Any, shape: dict[str, Any]) -> None:
-    script = Script(steps((Think("Both."), Do("read", {"path": "a.py"}), Do("read", {"path": "b.py"})), Say("Yes.")).steps)
+    script = Script(
+        steps((Think("Both."), Do("read", {"path": "a.py"}), Do("read", {"path": "b.py"})), Say("Yes.")).steps
+    )
     t = await talk(Script(script.steps, Shape(**shape)), "openai", files=FILES)
     ended = await t.say("Go")
     assert t.results(2) == ["1\t1", "1\t2"]
