@@ -1,4 +1,4 @@
-"""Where things are: the user's folders, a project's, and what minicode ships. Only `private_dir` touches the disk."""
+"""Where things are: the user's folders, a project's, and what minicode ships. Nothing is made but by `private_dir`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from minicode.errors import StorageError
+from minicode.errors import StorageError, UsageError
 
 HERE = Path(__file__).resolve().parent
 PROJECT = ".minicode"
@@ -84,6 +84,21 @@ def _user_home(env: Mapping[str, str]) -> Path:
             f"No home folder is known: HOME is not set and user {os.getuid()} has no entry in the password database. "
             "Set MINICODE_HOME to a folder of yours."
         ) from None
+
+
+def work_folder(folder: Path | None) -> Path:
+    """The folder to work in: the one named, or the current one. Raises UsageError if it cannot be worked in."""
+    try:
+        where = Path.cwd() if folder is None else folder.expanduser().absolute()
+    except FileNotFoundError:
+        raise UsageError("The current folder no longer exists. Change to another one, or name one with -C.") from None
+    if not where.exists():
+        raise UsageError(f"There is no folder {where}. Name one that exists with -C.")
+    if not where.is_dir():
+        raise UsageError(f"{where} is not a folder. Name one with -C.")
+    if not os.access(where, os.R_OK | os.X_OK):
+        raise UsageError(f"The folder {where} cannot be read. Check its permissions, or name another one with -C.")
+    return where.resolve()
 
 
 def slug(workspace: Path) -> str:

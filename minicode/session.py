@@ -10,7 +10,7 @@ from typing import Any
 
 from minicode import guards, records, turn
 from minicode.context.facts import Instructions
-from minicode.context.history import History, returned
+from minicode.context.history import History
 from minicode.errors import LimitReached, MinicodeError, ModelError, StorageError
 from minicode.events import (
     CallDone,
@@ -103,7 +103,7 @@ class Session:
     @property
     def meter(self) -> tuple[int, int]:
         """(thoughts the next request gives back, thoughts M2 gave on this branch)."""
-        return returned(self.history.messages()), self.history.issued
+        return self.history.given, self.history.issued
 
     async def send(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn; the last event is a TurnEnded. Closing the iterator early cancels the turn."""
@@ -236,7 +236,7 @@ class Session:
         size = self._record_request()
         await asyncio.to_thread(self.journal.sync)  # the results are durable before the model hears of them
         self._turn.steps += 1
-        self._tell(StepStarted(self._turn.steps, returned(request.messages), history.issued, size))
+        self._tell(StepStarted(self._turn.steps, history.given, history.issued, size))
         return request
 
     def _record_request(self) -> int:
@@ -244,7 +244,7 @@ class Session:
         asked = self._turn.asked
         assert asked is not None  # set by _prepare, before anything can be sent
         encoded = self.model.encode(asked)
-        record = records.request(asked, encoded, returned(asked.messages), self.history.issued)
+        record = records.request(asked, encoded, self.history.given, self.history.issued)
         if record[1]["sha256"] != self._turn.sent:
             self._turn.sent = record[1]["sha256"]
             self._write([record])

@@ -79,25 +79,11 @@ def ground(
     assignments: tuple[str, ...] = (),
 ) -> Ground:
     """Raises UsageError for a folder that cannot be worked in, ConfigError for settings that are wrong."""
-    where = work_folder(folder)
+    where = paths.work_folder(folder)
     places = paths.places()
     files = [places.config_file, *([where / paths.PROJECT / "config.toml"] if trust else [])]
     layered = settings.load(files, flags or {}, assignments)
     return Ground(where, places, layered, where if trust else None)
-
-
-def work_folder(folder: Path | None) -> Path:
-    try:
-        where = Path.cwd() if folder is None else folder.expanduser().absolute()
-    except FileNotFoundError:
-        raise UsageError("The current folder no longer exists. Change to another one, or name one with -C.") from None
-    if not where.exists():
-        raise UsageError(f"There is no folder {where}. Name one that exists with -C.")
-    if not where.is_dir():
-        raise UsageError(f"{where} is not a folder. Name one with -C.")
-    if not os.access(where, os.R_OK | os.X_OK):
-        raise UsageError(f"The folder {where} cannot be read. Check its permissions, or name another one with -C.")
-    return where.resolve()
 
 
 def load_tools(base: Ground) -> Toolbox:
@@ -126,7 +112,7 @@ def start(plan: Plan) -> Started:
     model = connect(base)
     journal, more = open_journal(plan, base)
     blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
-    workspace = Workspace.at(base.folder, [work_folder(p) for p in plan.extra], readable=[blobs.folder])
+    workspace = Workspace.at(base.folder, [paths.work_folder(p) for p in plan.extra], readable=[blobs.folder])
     session = Session(
         journal,
         model,

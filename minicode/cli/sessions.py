@@ -8,17 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from minicode import paths
-from minicode.cli.trace import steps
 from minicode.journal import store
-from minicode.journal.check import verify as check
 from minicode.journal.entry import Entry
 from minicode.journal.reader import branch_to, leaf_of, load, summaries
 from minicode.plain import brief
-from minicode.start import work_folder
 
 
 def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
-    project = None if everywhere else paths.slug(work_folder(folder))
+    project = None if everywhere else paths.slug(paths.work_folder(folder))
     found = sorted(summaries(paths.places().sessions, project), key=lambda s: s.updated or s.started, reverse=True)
     for one in found:
         if as_json:
@@ -75,6 +72,9 @@ def _told(entry: Entry, thinking: bool) -> list[str]:
 
 def verify(session: str) -> int:
     """Exit 0 only if nothing is damaged, every call has one result, and every request can be made again exactly."""
+    from minicode.cli.trace import steps
+    from minicode.journal.check import verify as check
+
     path = store.find(paths.places().sessions, session)
     rebuilt = {step.entry.id: step for step in steps(load(path))}
     report = check(path, lambda branch: rebuilt[branch[-1].id].body)

@@ -42,7 +42,8 @@ class History:
         self.tools: tuple[ToolSpec, ...] = ()
         self.facts: Mapping[str, Any] = {}
         self.todos: tuple[str, ...] = ()
-        self.issued = 0
+        self.issued = 0  # thoughts M2 gave on this branch
+        self._lost = 0  # of these, those in replies that no request can hold
         self._messages: list[Message] = []
         self._open: Reply | None = None
         self._results: dict[str, ToolResult] = {}
@@ -81,6 +82,12 @@ class History:
         if self._complete(self._open):
             return (*self._messages, self._answers(self._open))
         return tuple(self._messages[:-1])
+
+    @property
+    def given(self) -> int:
+        """Thoughts in `messages()`, without counting them anew: the history may be long."""
+        unanswered = self._open is not None and not self._complete(self._open)
+        return self.issued - self._lost - (len(self._open.thinking) if self._open and unanswered else 0)
 
     @property
     def waiting(self) -> bool:
@@ -129,6 +136,7 @@ class History:
             self._messages.append(self._answers(self._open))
         else:
             self._messages.pop()  # a call that was never answered would poison every later request
+            self._lost += len(self._open.thinking)
         self._open = None
 
 
@@ -136,11 +144,6 @@ def aside(by: str, text: str) -> str:
     """How something said while tools run reads at the end of a tool result."""
     said = "The user says, while you work" if by == "user" else "minicode"
     return f"[{said}: {text}]"
-
-
-def returned(messages: Iterable[Message]) -> int:
-    """Thoughts that a request with these messages gives back."""
-    return sum(len(m.thinking) for m in messages if isinstance(m, Reply))
 
 
 def thoughts(messages: Iterable[Message]) -> list[Thinking]:

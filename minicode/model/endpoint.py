@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ INTERNATIONAL = "https://api.minimax.io"
 CHINA = "https://api.minimaxi.com"
 
 _MINIMAX = ("minimax.io", "minimaxi.com", "minimax.cn", "minimaxi.chat", "minimax.chat")
+_HOST = re.compile(r"[\w.:%-]+")
 _MESSAGES = "/v1/messages"
 _CHAT = "/v1/chat/completions"
 # ending of a given address: the surface it settles ("" leaves it open). Longest first.
@@ -61,10 +63,10 @@ def endpoint(base_url: str = "", protocol: str = "auto") -> Endpoint:
         given = f"{scheme}://{given}"
     if protocol not in ("auto", "anthropic", "openai"):
         raise ConfigError(f"Protocol {protocol!r} is unknown. Use auto, anthropic or openai.")
-    parts = urlsplit(given)
     host = _host_of(given)
-    if parts.scheme not in ("http", "https") or not host:
+    if not given.lower().startswith(("http://", "https://")) or not _HOST.fullmatch(host):
         raise ConfigError(f"The base URL {base_url!r} is no web address. It looks like {INTERNATIONAL}.")
+    parts = urlsplit(given)
     if parts.username or parts.password:
         raise ConfigError("The base URL holds a user name or password. Put the key into MINIMAX_API_KEY instead.")
     loopback = _is_loopback(host)

@@ -46,8 +46,14 @@ class Encoder:
         self._kept: list[tuple[Message, bytes]] = []
         self._head_of: tuple[object, ...] = ()
         self._head = (b"", b"")
+        self._last: tuple[Request, Encoded] | None = None
 
     def encode(self, request: Request) -> Encoded:
+        if self._last is None or self._last[0] is not request:  # it is recorded first, then sent
+            self._last = request, self._encode(request)
+        return self._last[1]
+
+    def _encode(self, request: Request) -> Encoded:
         parts = self._parts(request)
         if self._wire == anthropic.WIRE and self._options.get("cache"):
             for place in _marked_places(request.messages, parts):

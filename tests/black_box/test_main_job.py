@@ -117,8 +117,10 @@ def test_mends_a_failing_test_and_explains_it_in_new_processes(
     assert len(asked) == 7
     grows([e.raw for e in asked])
     last = json.dumps(asked[-1].body, ensure_ascii=False)
-    for step in SCRIPT.steps[:-1]:
-        assert json.dumps(step.blocks[0].text, ensure_ascii=False)[1:-1] in last
+    thoughts = [b.text for s in SCRIPT.steps[:-1] if isinstance(s, Step) for b in s.blocks if isinstance(b, Think)]
+    assert len(thoughts) == 6
+    for thought in thoughts:
+        assert json.dumps(thought, ensure_ascii=False)[1:-1] in last
     verified = program("sessions", "verify", session)
     assert verified.code == 0, verified.out
     assert "thought 6/6 in the last request" in verified.out

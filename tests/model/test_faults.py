@@ -88,6 +88,12 @@ def test_retry_after_is_seconds_or_a_date() -> None:
     assert from_answer(429, {"retry-after": "soon"}, b"").retry_after is None
 
 
+def test_our_own_words_are_not_put_into_the_servers_mouth() -> None:
+    told = "The connection failed: nothing listens at x:1. Check the network and the base URL."
+    assert str(fault("network", cause="nothing listens at x:1")) == told
+    assert "[1000] (it said: unknown error). Try" in str(fault("server", "unknown error", code=1000))
+
+
 def test_every_kind_makes_whole_sentences() -> None:
     for kind in KINDS:
         assert str(fault(kind)).endswith(".")

@@ -20,6 +20,10 @@ def test_an_ordinary_trouble_is_tried_six_times_with_growing_jitter() -> None:
     assert waits(fault("server"), chance=0) == [0] * 5
 
 
+def test_an_endpoint_that_cannot_be_reached_is_told_soon() -> None:
+    assert waits(fault("network")) == [0.5, 1]
+
+
 def test_an_overloaded_model_is_worth_at_least_eight_tries_and_no_wait_exceeds_a_minute() -> None:
     found = waits(fault("overloaded", status=529), chance=1)
     assert len(found) >= 7

@@ -7,7 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -96,51 +96,51 @@ async def test_a_certificate_file_that_is_not_there(secure: int, monkeypatch: py
         await ask(f"https://localhost:{secure}")
 
 
+class Once:
+    """A server for one client: it waits for a request, or any bytes if it speaks no TLS, says so much, and sees the
+    client go, or breaks off itself."""
+
+    def __init__(self) -> None:
+        self.met, self.left = asyncio.Event(), asyncio.Event()
+
+    async def start(self, data: bytes, context: ssl.SSLContext | None, *, cut: bool = False) -> str:
+        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await (reader.readuntil(b"\r\n\r\n") if context else reader.read(1))
+            self.met.set()
+            writer.write(data)
+            with suppress(ConnectionError):
+                await (writer.drain() if cut else reader.read())
+            writer.transport.abort()
+            self.left.set()
+
+        self.server = await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context)
+        return f"localhost:{self.server.sockets[0].getsockname()[1]}"
+
+
 @pytest.fixture
-async def plain(trusted: None) -> AsyncIterator[Any]:
-    """await plain(data) → the port of a server without TLS that says so much to whatever comes. plain.met, plain.left:
-    a client came, and has gone; at the end it must have."""
-
-    class Plain:
-        def __init__(self) -> None:
-            self.met, self.left = asyncio.Event(), asyncio.Event()
-
-        async def __call__(self, data: bytes) -> int:
-            async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-                await reader.read(1)
-                self.met.set()
-                writer.write(data)
-                with suppress(ConnectionError):
-                    await reader.read()
-                writer.transport.abort()
-                self.left.set()
-
-            self.server = await asyncio.start_server(talk, "127.0.0.1", 0)
-            port: int = self.server.sockets[0].getsockname()[1]
-            return port
-
-    made = Plain()
+async def once(trusted: None) -> AsyncIterator[Once]:
+    made = Once()
     yield made
     await asyncio.wait_for(made.left.wait(), SOON)
     made.server.close()
 
 
-async def test_https_where_plain_http_is_spoken(plain: Any) -> None:
-    port = await plain(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-    with pytest.raises(TemporaryError, match=rf"^The connection failed: TLS with localhost:{port} failed, ") as caught:
-        await ask(f"https://localhost:{port}")
+async def test_https_where_plain_http_is_spoken(once: Once) -> None:
+    place = await once.start(b"HTTP/1.1 400 Bad Request\r\n\r\n", None)
+    with pytest.raises(TemporaryError, match=rf"^The connection failed: TLS with {place} failed, ") as caught:
+        await ask(f"https://{place}")
     assert caught.value.kind == "network"
 
 
-async def test_the_clock_of_the_connection_holds_for_tls(plain: Any) -> None:
-    port = await plain(b"")
-    with pytest.raises(TemporaryError, match=rf"^No connection to localhost:{port} within 0\.1 s\."):
-        await ask(f"https://localhost:{port}", Clocks(connect=0.1))
+async def test_the_clock_of_the_connection_holds_for_tls(once: Once) -> None:
+    place = await once.start(b"", None)
+    with pytest.raises(TemporaryError, match=rf"^No connection to {place} within 0\.1 s\."):
+        await ask(f"https://{place}", Clocks(connect=0.1))
 
 
-async def test_cancelling_in_the_middle_of_tls_leaves_nothing_open(plain: Any) -> None:
-    task = asyncio.create_task(ask(f"https://localhost:{await plain(b'')}"))
-    await asyncio.wait_for(plain.met.wait(), SOON)
+async def test_cancelling_in_the_middle_of_tls_leaves_nothing_open(once: Once) -> None:
+    task = asyncio.create_task(ask(f"https://{await once.start(b'', None)}"))
+    await asyncio.wait_for(once.met.wait(), SOON)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
@@ -153,50 +153,25 @@ async def test_nobody_at_https(trusted: None) -> None:
         await ask(f"https://localhost:{port}")
 
 
-@pytest.fixture
-async def raw(trusted: None, context: ssl.SSLContext) -> AsyncIterator[Callable[[bytes], Awaitable[str]]]:
-    """await raw(data, cut) → the URL of a TLS server that reads a request, says so much, and breaks off, or sees the
-    client go."""
-    servers: list[asyncio.Server] = []
-
-    async def start(data: bytes, cut: bool = False) -> str:
-        async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(data)
-            await writer.drain()
-            if not cut:
-                await reader.read()
-                gone.set()
-            writer.transport.abort()
-
-        servers.append(await asyncio.start_server(talk, "127.0.0.1", 0, ssl=context))
-        return f"https://localhost:{servers[-1].sockets[0].getsockname()[1]}/"
-
-    gone = asyncio.Event()
-    start.gone = gone  # type: ignore[attr-defined]
-    yield start
-    for one in servers:
-        one.close()
-
-
-async def test_tls_that_breaks_off(raw: Any) -> None:
-    url = await raw(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", cut=True)
+async def test_tls_that_breaks_off(once: Once, context: ssl.SSLContext) -> None:
+    said = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
+    place = await once.start(said, context, cut=True)
     line = Connection(Remote())
     with pytest.raises(TemporaryError, match="broke in the middle") as caught:
-        async with line.get(url, {}) as exchange:
+        async with line.get(f"https://{place}/", {}) as exchange:
             assert await exchange.read() == b"hello"
             await exchange.read()
     assert caught.value.kind == "cut"
     await line.close()
 
 
-async def test_cancelling_closes_tls_at_once(raw: Any) -> None:
-    url = await raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello")
+async def test_cancelling_closes_tls_at_once(once: Once, context: ssl.SSLContext) -> None:
+    place = await once.start(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhello", context)
     line = Connection(Remote())
     heard = asyncio.Event()
 
     async def follow() -> None:
-        async with line.get(url, {}) as exchange:
+        async with line.get(f"https://{place}/", {}) as exchange:
             while await exchange.read():
                 heard.set()
 
@@ -205,7 +180,7 @@ async def test_cancelling_closes_tls_at_once(raw: Any) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(raw.gone.wait(), SOON)
+    await asyncio.wait_for(once.left.wait(), SOON)
     await line.close()
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicode.context.history import History, returned, thoughts
+from minicode.context.history import History, thoughts
 from minicode.messages import (
     Call,
     Message,
@@ -33,6 +33,12 @@ class Entry:
 
 
 REQUEST = Entry("request", {"sha256": "…"})
+
+
+def given_by(history: History) -> int:
+    """What the history says of itself, after a look at the messages."""
+    assert history.given == len(thoughts(history.messages()))
+    return history.given
 
 
 def user(text: str) -> Entry:
@@ -172,15 +178,15 @@ def test_thoughts_are_counted() -> None:
     kept = [user("hi"), reply("a", thought="t1"), result("a"), REQUEST, reply(thought="", text="x"), user("on")]
     history = History([*kept, reply("b", thought="t2")])
     assert history.issued == 2
-    assert returned(history.messages()) == 1, "a thought whose round is open is not given back yet"
+    assert given_by(history) == 1, "a thought whose round is open is not given back yet"
     history.add(result("b"))
-    assert returned(history.messages()) == 2
+    assert given_by(history) == 2
     assert [t.text for t in thoughts(history.messages())] == ["t1", "t2"]
 
 
 def test_a_dropped_round_shows_in_the_count() -> None:
     history = History([user("hi"), reply("a"), user("on")])
-    assert (returned(history.messages()), history.issued) == (0, 1)
+    assert (given_by(history), history.issued) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -242,4 +248,4 @@ def test_every_request_is_one_the_server_takes(entries: list[Entry]) -> None:
         else:
             assert not isinstance(after, Results)
     assert History(entries).messages() == messages
-    assert returned(messages) <= history.issued
+    assert given_by(history) <= history.issued
