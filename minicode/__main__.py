@@ -6,7 +6,8 @@ import os
 import sys
 
 # What people of other agents type, in our words.
-_ALIASES = {"exec": "run", "session": "sessions", "-p": "run", "--print": "run"}
+_ALIASES = {"exec": "run", "session": "sessions"}
+_PRINT = ("-p", "--print")
 
 
 def main() -> None:
@@ -17,14 +18,24 @@ def main() -> None:
 
         print(f"minicode {__version__}")
         return
-    if arguments and arguments[0] in _ALIASES:
-        arguments[0] = _ALIASES[arguments[0]]
+    arguments = in_our_words(arguments)
     try:
         from minicode.cli.app import call
 
         sys.exit(call(arguments))
     except KeyboardInterrupt:  # while it was still being imported
         sys.exit(130)
+
+
+def in_our_words(arguments: list[str]) -> list[str]:
+    """`exec` is run, and so are flags with -p or --print among them: `minicode -m M2 -p "…"`."""
+    first = arguments[0] if arguments else ""
+    if first in _ALIASES:
+        return [_ALIASES[first], *arguments[1:]]
+    if first.startswith("-") and (found := [a for a in arguments if a in _PRINT]):
+        arguments.remove(found[0])
+        return ["run", *arguments]
+    return arguments
 
 
 def occupy_standard_streams() -> None:

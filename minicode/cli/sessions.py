@@ -12,6 +12,7 @@ from minicode.journal import store
 from minicode.journal.entry import Entry
 from minicode.journal.reader import branch_to, leaf_of, load, summaries
 from minicode.plain import brief
+from minicode.text import clean
 
 
 def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
@@ -23,7 +24,7 @@ def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
             print(json.dumps({**row, "turns": one.gist.turns, "label": one.label}, ensure_ascii=False))
         else:
             where = f"  {one.folder}" if everywhere else ""
-            print(f"{one.id}  {_local(one.updated)}  {one.gist.turns:3} turns  {one.label[:70]}{where}")
+            print(clean(f"{one.id}  {_local(one.updated)}  {one.gist.turns:3} turns  {one.label[:70]}{where}"))
     if not found and not as_json:
         print("No sessions yet." if everywhere else "No sessions of this folder yet; --all lists those of all folders.")
     return 0
@@ -37,7 +38,7 @@ def show(session: str, thinking: bool) -> int:
         print(f"damaged: {loaded.damaged} unreadable lines are skipped")
     for entry in branch_to(loaded.entries, leaf_of(loaded.entries)):
         for line in _told(entry, thinking):
-            print(line)
+            print(clean(line))
     return 0
 
 

@@ -17,6 +17,7 @@ from minicode.journal.reader import Loaded, branch_to, load
 from minicode.journal.repair import sound
 from minicode.messages import Request
 from minicode.model.wires import encode_as
+from minicode.text import clean
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,7 @@ def trace(session: str, step: int | None, raw: bool) -> int:
         sys.stdout.buffer.write(found.body)
         return 0 if found.same else 1
     data = found.entry.data
-    print(json.dumps(json.loads(found.body), ensure_ascii=False, indent=2))
+    print(clean(json.dumps(json.loads(found.body), ensure_ascii=False, indent=2)))
     print(
         f"step {number} of {len(recorded)} · {data['wire']} · {len(found.body):,} bytes · "
         f"thought {data['thinking']}/{data['issued']} · sha256 {data['sha256'][:16]} · "

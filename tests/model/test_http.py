@@ -6,7 +6,7 @@ import asyncio
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -126,6 +126,12 @@ async def answer(line: Connection, server: Server, body: bytes = b"{}") -> bytes
         return await exchange.read_all()
 
 
+async def over(server: Server) -> None:
+    """Wait until the first connection has run its course on the server's side: the client has closed it."""
+    done, _ = await asyncio.wait(server.tasks[:1], timeout=SOON)
+    assert done
+
+
 async def trouble(line: Connection, server: Server, first: float = SOON) -> tuple[ModelError, bytes]:
     """The error that an exchange ends with, and the bytes that came before it."""
     got = b""
@@ -209,6 +215,7 @@ async def test_byte_by_byte(line: Connection, server: Server, whole: bytes) -> N
         CHUNKED[:54],
         CHUNKED[:-20],
         CHUNKED[:-2],
+        CHUNKED.replace(b"3\r\nhel\r\n", b"-3\r\nhel\r\n"),
     ],
     ids=repr,
 )
@@ -239,8 +246,9 @@ async def test_a_kept_connection_that_turns_out_dead_is_replaced_at_once(line: C
         if caller.number < 4:
             await caller.say(LENGTH)
         if caller.number == 1:  # closes while it lies idle
-            caller.writer.close()
+            caller.writer.write_eof()
             closed.set()
+            await caller.gone()
         elif caller.number < 4:  # closes when it is used again
             await caller.request()
             if caller.number == 2:
@@ -250,6 +258,7 @@ async def test_a_kept_connection_that_turns_out_dead_is_replaced_at_once(line: C
     assert await answer(line, server) == b"hello"
     await asyncio.wait_for(closed.wait(), SOON)
     assert await answer(line, server) == b"hello"
+    await over(server)
     assert await answer(line, server) == b"hello"
     assert server.connections == 3
     # The fourth is new, so it did not die of age.
@@ -266,9 +275,10 @@ async def test_the_clock_of_the_first_byte(line: Connection, server: Server) -> 
         await caller.say(LENGTH)
 
     server.talk = talk
-    error, _ = await trouble(line, server, first=0.05)
+    async with asyncio.timeout(1):  # less than the clock of the connection
+        error, _ = await trouble(line, server, first=0.05)
     assert (error.kind, str(error)) == ("timeout", "The endpoint took the request but sent nothing for 0.05 s.")
-    await asyncio.wait_for(server.tasks[0], SOON)
+    await over(server)
     assert await answer(line, server) == b"hello"
 
 
@@ -312,7 +322,7 @@ async def test_cancelling_closes_at_once(line: Connection, server: Server, said:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await asyncio.wait_for(server.tasks[0], SOON)
+    await over(server)
     assert await answer(line, server) == b"hello"
 
 
@@ -328,8 +338,29 @@ async def test_what_is_left_early_is_closed_unless_its_end_is_near(line: Connect
     for _ in range(2):
         async with ask(line, server) as exchange:
             assert (await exchange.read()).startswith(b"h")
-    await asyncio.wait_for(server.tasks[0], SOON)
+    await over(server)
     assert server.connections == 1
+
+
+async def test_httpx_leaves_no_iterator_to_the_garbage_collector(server: Server) -> None:
+    async def talk(caller: Caller) -> None:
+        await caller.request()
+        await caller.say(CHUNKED[:-20])
+        await caller.gone()
+
+    server.talk = talk
+    born: list[AsyncGenerator[object, object]] = []
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(firstiter=born.append)
+    line = Connection(Remote())
+    with pytest.raises(KeyError):
+        async with ask(line, server) as exchange:
+            await exchange.read()
+            raise KeyError
+    sys.set_asyncgen_hooks(*hooks)
+    await line.close()
+    assert len(born) > 1
+    assert [one for one in born if one.ag_frame is not None] == []
 
 
 async def test_an_exchange_left_unread_by_an_exception_is_closed(line: Connection, server: Server) -> None:
@@ -342,7 +373,7 @@ async def test_an_exchange_left_unread_by_an_exception_is_closed(line: Connectio
     with pytest.raises(KeyError):
         async with ask(line, server):
             raise KeyError
-    await asyncio.wait_for(server.tasks[0], SOON)
+    await over(server)
 
 
 @pytest.mark.parametrize("size", [2, 8_000_000])
@@ -357,6 +388,24 @@ async def test_an_answer_that_comes_before_the_request_was_read(line: Connection
     async with ask(line, server, b"x" * size) as exchange:
         assert exchange.status == 413
         assert await exchange.read_all() == b"hello"
+
+
+async def test_an_answer_to_a_request_that_is_never_read(server: Server) -> None:
+    """Over loopback alone: httpx goes on writing before it reads."""
+
+    async def talk(caller: Caller) -> None:
+        await caller.head()
+        await caller.say(LENGTH)
+        caller.writer.transport.pause_reading()  # type: ignore[attr-defined]
+        await done.wait()
+
+    done = asyncio.Event()
+    server.talk = talk
+    line = Connection(Loopback())
+    async with ask(line, server, b"x" * 64_000_000) as exchange:
+        assert (exchange.status, await exchange.read_all()) == (200, b"hello")
+    done.set()
+    await line.close()
 
 
 @pytest.mark.parametrize(
@@ -442,5 +491,6 @@ asyncio.run(ask("http://127.0.0.1:1/anthropic"))
 assert not dear & set(sys.modules), dear & set(sys.modules)
 asyncio.run(ask("https://127.0.0.1:1/anthropic"))
 assert {"httpx", "rich", "click"} & set(sys.modules) == {"httpx"}
+assert sys.modules["httpx._main"] is None
 """
     subprocess.run([sys.executable, "-c", program], check=True)

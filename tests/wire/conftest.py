@@ -24,12 +24,12 @@ from minicode.session import Session
 from minicode.start import Plan, Started, start
 
 BASES = {"anthropic": "/anthropic", "openai": "/v1"}  # so told, there is one surface and nothing to probe
-PATIENCE = 30  # seconds after which a turn that hangs fails its test
+PATIENCE = 15  # seconds after which a turn that hangs fails its test
 Json = dict[str, Any]
 
 # Tools of the user's own, in the form a user writes them.
 HEADER = """
-import asyncio, json
+import asyncio, json, os
 from pathlib import Path
 from typing import Annotated, Literal
 from minicode.toolkit import Result, tool
@@ -42,10 +42,18 @@ MEET = (
 @tool(effect="reads")
 async def meet(pipe: str, role: Literal["wait", "come"]) -> Result:
     """Two calls meet at a pipe; the one that waits cannot end before the other has come."""
-    if role == "wait":
-        return Result("met " + await asyncio.to_thread(Path(pipe).read_text))
-    await asyncio.to_thread(Path(pipe).write_text, "you")
-    return Result("came")
+    if role == "come":
+        Path(pipe).write_text("you")
+        return Result("came")
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    loop.add_reader(end, came.set)
+    try:
+        await came.wait()
+        return Result("met " + os.read(end, 100).decode())
+    finally:
+        loop.remove_reader(end)
+        os.close(end)
 '''
 )
 TYPED = (

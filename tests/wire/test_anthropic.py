@@ -82,6 +82,7 @@ async def test_case_02_a_call_comes_back_with_all_that_stood_before_it(talk: Any
 
 async def test_case_03_three_calls_have_three_results_in_their_order(talk: Any, surface: str, tmp_path: Path) -> None:
     os.mkfifo(pipe := tmp_path / "pipe")
+    held = os.open(pipe, os.O_RDWR)  # so that neither end has to wait for the other to open
     calls = (
         Call("meet", {"pipe": str(pipe), "role": "wait"}, id=ID.format(1)),
         Call("read", {"file_path": "missing.py"}, id=ID.format(2)),
@@ -95,6 +96,7 @@ async def test_case_03_three_calls_have_three_results_in_their_order(talk: Any, 
         assert before.calls == tuple(ID.format(n) for n in (1, 2, 3))
     else:
         assert [t.body(2)["messages"][n]["tool_call_id"] for n in (-3, -2, -1)] == [ID.format(n) for n in (1, 2, 3)]
+    os.close(held)
     met, missing, came = t.results(2)
     assert (met, came) == ("met you", "came")
     assert "missing.py" in missing
