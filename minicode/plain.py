@@ -88,7 +88,8 @@ class Progress:
             case TextDelta(text):
                 self._stream("text", text)
             case Withdrawn():
-                self._line("yellow", "  (that answer was cut off and does not count)")
+                if self._at:
+                    self._line("yellow", "  (that answer was cut off and does not count)")
             case Retrying(attempt, tries, wait, reason):
                 self._line("yellow", f"  try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s.")
             case CallStarted(call):

@@ -73,7 +73,7 @@ class EndpointModel:
         """Settle the surface. Raises AuthError without a key, ModelError if nothing answers there."""
         if not self._key and not self._endpoint.loopback:
             raise AuthError(
-                f"There is no key for {self._endpoint.host}. Set MINIMAX_API_KEY or run `minicode login`; "
+                f"There is no key for {self._endpoint.host}. Set MINIMAX_API_KEY; "
                 "`minicode demo` needs none.",
                 kind="auth",
             )
@@ -83,7 +83,20 @@ class EndpointModel:
         self._spoken = next((s for s in self._endpoint.surfaces if " ".join(s) == known), None)
         self._recalled = self._spoken is not None
         if self._spoken is None:
-            self._spoken = await self._probe()
+            self._spoken = await self._look()
+
+    async def _look(self) -> tuple[str, str]:
+        """The surface that is there; asked again as any request would be."""
+        attempt = 1
+        while True:
+            try:
+                return await self._probe()
+            except ModelError as error:
+                wait = self._schedule.wait(error, attempt)
+                if wait is None:
+                    raise
+            await self._schedule.pause(wait)
+            attempt += 1
 
     async def _probe(self) -> tuple[str, str]:
         """The first surface that does not deny being there; an empty request costs nothing. The last goes unasked."""

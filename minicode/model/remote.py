@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
 
 from minicode.errors import ConfigError, ModelError
 from minicode.model import clocks
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     import httpx
 
 _KEPT = 120.0  # seconds an unused connection is trusted
-_NO_PROXY = ("all://localhost", "all://*.localhost", "all://127.0.0.1", "all://[::1]")
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Remote:
-    """An `http.Transport`. connect: seconds until a connection must stand, with its tunnel and its TLS."""
+    """An `http.Transport` to one host. connect: seconds until a connection must stand, with its tunnel and its TLS."""
 
     def __init__(self, connect: float = 10.0) -> None:
         self._connect = connect
@@ -38,7 +39,8 @@ class Remote:
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, first: float
     ) -> tuple[int, dict[str, str]]:
-        self._client = self._client or _client()
+        target = urlsplit(url)
+        self._client = self._client or _client(target)
         import httpx
 
         headers = {"Accept-Encoding": "identity", **headers}
@@ -59,7 +61,7 @@ class Remote:
             except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpx.LocalProtocolError) as error:
                 raise ConfigError(f"The base URL {url} cannot be used: {error}.") from error
             except (httpx.HTTPError, OSError, UnicodeError) as error:
-                trouble = way.trouble(error, request.url)
+                trouble = way.trouble(error, target.hostname or url)
                 # A connection that the server closed while it lay idle says so only now, and nothing was answered.
                 if trouble.kind == "cut" and not way.dialled:
                     continue
@@ -130,13 +132,13 @@ class _Way:
             return clocks.connect_ran_out(self.dialled, self._connect)
         return clocks.first_ran_out(self._first)
 
-    def trouble(self, error: Exception, url: httpx.URL) -> ModelError:
+    def trouble(self, error: Exception, host: str) -> ModelError:
         """What went wrong before there was an answer."""
         import httpx
 
         if isinstance(error, httpx.ProxyError):
             said = clean(str(error), 200)
-            return fault("network", cause=f"the proxy {self.dialled} gives no way to {url.host}, it answers {said}")
+            return fault("network", cause=f"the proxy {self.dialled} gives no way to {host}, it answers {said}")
         if self._connecting:
             return unreachable(self.dialled, error)
         if not isinstance(error, httpx.RemoteProtocolError) or str(error).startswith("Server disconnected"):
@@ -145,26 +147,39 @@ class _Way:
         return fault("garbled", cause="the head of the answer is too long" if long else "the answer is not HTTP")
 
 
-def _client() -> httpx.AsyncClient:
+def _client(url: SplitResult) -> httpx.AsyncClient:
     from http.cookiejar import CookieJar, DefaultCookiePolicy
 
     # Else httpx imports its command line, and with it rich and click where they are installed: 90 ms.
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     import httpx
 
+    proxy = _proxy(url)
     try:
         return httpx.AsyncClient(
             verify=_trust(os.environ.get("SSL_CERT_FILE", "")),
+            proxy=proxy,
+            trust_env=False,  # it would stumble over a SOCKS proxy in ALL_PROXY where HTTPS_PROXY is what counts
             timeout=None,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=1, keepalive_expiry=_KEPT),
-            mounts=dict.fromkeys(_NO_PROXY),
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),  # what was not asked for is not sent back
         )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise ConfigError(
-            f"A proxy that the environment names cannot be used: {str(error).rstrip('.')}. "
+            f"The proxy that the environment names cannot be used: {str(error).rstrip('.')}. "
             "HTTPS_PROXY takes http://HOST:PORT; NO_PROXY names hosts to be reached without."
         ) from error
+
+
+def _proxy(url: SplitResult) -> str | None:
+    """The URL of the proxy that the environment, or the system, names for this host."""
+    from urllib.request import getproxies, proxy_bypass
+
+    proxies = getproxies()
+    given = proxies.get("https") or proxies.get("all")
+    if not given or url.hostname in _HERE or proxy_bypass(url.netloc):
+        return None
+    return given if "://" in given else f"http://{given}"
 
 
 @cache  # the system's certificates take 90 ms to read

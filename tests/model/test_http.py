@@ -453,7 +453,7 @@ async def test_where_nobody_is(line: Connection) -> None:
 
 
 async def test_what_would_break_the_head_is_not_sent(line: Connection, server: Server) -> None:
-    for headers in ({"X": "a\r\nb"}, {"X": "ä"}, {"a\nb": "x"}):
+    for headers in ({"X": "a\r"}, {"X": "a\nb"}, {"X": "ä"}, {"a\nb": "x"}):
         with pytest.raises(ConfigError, match="line break"):
             line.post(server.url, headers, b"")
     with pytest.raises(ConfigError, match="line break"):

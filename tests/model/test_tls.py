@@ -54,7 +54,7 @@ def trusted(certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 async def secure(server: Any, say: Any, stream: Any, context: ssl.SSLContext) -> AsyncIterator[int]:
     """The port of the tiny endpoint behind TLS, at all addresses of this machine."""
-    server.script = [say(stream()) for _ in range(3)]
+    server.script = [say(stream()) for _ in range(5)]
     listening = await asyncio.start_server(server.serve, "0.0.0.0", 0, ssl=context)
     yield listening.sockets[0].getsockname()[1]
     listening.close()
@@ -242,9 +242,19 @@ async def test_hosts_that_need_no_proxy(proxy: Proxy, secure: int, monkeypatch: 
     assert proxy.asked == []
     assert await ask(f"https://127.0.0.2:{secure}") == "Done."
     assert len(proxy.asked) == 1
-    monkeypatch.setenv("NO_PROXY", "example.com, 127.0.0.2")
-    assert await ask(f"https://127.0.0.2:{secure}") == "Done."
+    for names in ("example.com, 127.0.0.2", f"127.0.0.2:{secure}", "*"):
+        monkeypatch.setenv("NO_PROXY", names)
+        assert await ask(f"https://127.0.0.2:{secure}") == "Done."
     assert len(proxy.asked) == 1
+
+
+async def test_one_proxy_for_all_and_one_of_another_kind(proxy: Proxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    assert await ask("https://m2.test") == "Done."
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv("ALL_PROXY", f"u:p@127.0.0.1:{proxy.port}")
+    assert await ask("https://m2.test") == "Done."
+    assert len(proxy.asked) == 2
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
         "  try 1 of 3 failed: Overloaded. Waiting 2 s.\n",
         [("retry", {"attempt": 1, "tries": 3, "wait_seconds": 2.346, "reason": "Overloaded."})],
     ),
-    (Withdrawn(), "  (that answer was cut off and does not count)\n", []),
+    (Withdrawn(), "", []),
     (
         ReplyDone(Reply((Thinking("t1"), Text("a"), Thinking("t2"), Text("b")), model="M")),
         "",
@@ -166,6 +166,10 @@ def test_every_event(event: Event, words: str, lines: list[tuple[str, dict[str, 
 
 
 # -- for a person
+
+
+def test_a_withdrawn_answer_is_said_if_something_of_it_was_shown() -> None:
+    assert told(TextDelta("half"), Withdrawn()) == "half\n  (that answer was cut off and does not count)\n"
 
 
 def test_thoughts_and_words_stream_on_lines_of_their_own() -> None:

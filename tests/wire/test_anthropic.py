@@ -210,9 +210,9 @@ async def test_case_12_a_call_without_arguments(talk: Any, surface: str) -> None
 
 
 async def test_case_13_the_cache_is_marked_and_its_prefix_never_moves(talk: Any) -> None:
-    one = (Think("Look."), Do("read", {"path": "a.py"}))
+    one = (Think("Look."), Do("read", {"path": "a.py"}), Do("read", {"path": "b.py"}))
     script = steps(one, one, (Think("Seen."), Say("One.")), one, (Think("End."),), Say("Yes."), Say("Again."))
-    first = await talk(script, "anthropic", files={"a.py": "1\n"})
+    first = await talk(script, "anthropic", files={"a.py": "1\n", "b.py": "2\n"})
     first.whole_script = False
     await first.say("Go")
     await first.say("Sure?")
@@ -232,3 +232,6 @@ async def test_case_13_the_cache_is_marked_and_its_prefix_never_moves(talk: Any)
         assert first.exchanges[number - 1].raw.count(b'"cache_control"') <= 4  # more are refused
         if number > 1:
             assert first.prefix(number).startswith(first.prefix(number - 1))
+            # The end of the last request is marked too: from the new end, the cache looks back 20 blocks only.
+            marked = [n for n, message in enumerate(body["messages"]) if "cache_control" in message["content"][-1]]
+            assert marked == [len(first.body(number - 1)["messages"]) - 1, len(body["messages"]) - 1]

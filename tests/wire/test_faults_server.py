@@ -190,6 +190,23 @@ async def test_case_49_a_broken_or_silent_connection_is_tried_again(talk: Any, s
     assert t.exchanges[0].raw == t.exchanges[1].raw
 
 
+async def test_case_49_a_stream_that_stops_without_its_end_is_tried_again(talk: Any, surface: str) -> None:
+    """HTTP says that all is well, and yet nobody said that the reply was over."""
+    end = ("message_delta", "message_stop", "finish", "usage", "[DONE]")
+    short = Step((Think("Half."), Say("Half a"), Do("read", {"path": "a.py"})), shape=Shape(without=end))
+    t = await talk(steps(short, GOOD), surface, files=FILES)
+    ended = await t.say("Go")
+    assert (ended.text, ended.issued) == ("Here.", 1)
+    assert "cut off" in t.of(Retrying)[0].reason
+    assert not t.of(CallDone)
+
+
+@pytest.mark.parametrize("end", ["message_delta", "message_stop", "usage", "[DONE]"])
+async def test_case_49_one_sign_of_the_end_is_enough(talk: Any, surface: str, end: str) -> None:
+    t = await talk(steps(Step(GOOD.blocks, shape=Shape(without=(end,)))), surface)
+    assert (await t.say("Go")).text == "Here."
+
+
 async def test_case_49_pings_alone_do_not_keep_a_stream_alive(talk: Any, surface: str) -> None:
     pings = Shape(pings=1000, pause=0.01)
     t = await talk(

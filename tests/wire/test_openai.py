@@ -79,6 +79,29 @@ async def test_case_17_a_thought_in_two_fields_is_told_once(talk: Any) -> None:
     assert "reasoning_content" not in t.assistant(2)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("</think>\n\nIt is 1.", "It is 1."),
+        ("The tag </think> ends a thought.", "The tag </think> ends a thought."),
+        ("<think>\nIt is 1.", "It is 1."),
+    ],
+    ids=["stray end", "quoted", "stray beginning"],
+)
+@pytest.mark.parametrize("reasoning", ["both", "reasoning"])
+async def test_case_17_after_a_thought_in_its_own_field_tags_in_the_content_are_debris_or_text(
+    talk: Any, reasoning: Any, said: str, shown: str
+) -> None:
+    script = Script(steps((Think(THOUGHT), Say(said)), Say("Yes.")).steps, Shape(reasoning=reasoning, piece=4))
+    t = await talk(script, "openai")
+    ended = await t.say("Go")
+    assert (t.thought, ended.text) == (THOUGHT, shown)
+    assert t.shown.strip() == shown
+    await t.say("Sure?")
+    assert t.assistant(2)["content"] == said
+    assert (ended.returned, ended.issued) == (1, 1)
+
+
 async def test_case_18_tags_split_anywhere_are_a_thought_to_show_and_content_to_send_back(wire: Any) -> None:
     content = "<think>\nWhat if x < 3?\n</think>\n\nIt is <b>less</b>."
     script = Script(tuple(Step((Say((content[:n], content[n:])),)) for n in range(len(content))))
