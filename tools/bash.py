@@ -41,7 +41,7 @@ async def bash(
 
 def _teller(say: Callable[[str], None]) -> Callable[[bytes], None]:
     """Tells the human of new output, a little of it and not too often."""
-    last = time.monotonic()
+    last = float("-inf")
 
     def tell(data: bytes) -> None:
         nonlocal last
