@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from minicode.events import CallDone
@@ -29,7 +28,7 @@ def request(asked: Request, encoded: Encoded, given: int, issued: int) -> Record
     data = {
         "wire": encoded.wire,
         "options": dict(encoded.options),
-        "sha256": hashlib.sha256(encoded.body).hexdigest(),
+        "sha256": encoded.sha256,
         "bytes": len(encoded.body),
         "thinking": given,
         "issued": issued,

@@ -1,7 +1,5 @@
 """Run a shell command."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import Annotated

@@ -1,7 +1,5 @@
 """Replace one piece of text in a file."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from minicode.toolkit import Diff, Refused, Result, Scope, count, decode, find_edit, tool, unified

@@ -1,7 +1,5 @@
 """Look at the history and change it, in the ways that are safe."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """Find files by name."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from minicode.toolkit import Line, Result, Scope, count, list_files, tool

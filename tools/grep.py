@@ -1,7 +1,5 @@
 """Search file contents."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Read a text file, or a slice of it."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from minicode.toolkit import CAP, Line, Result, Scope, count, decode, tool

@@ -1,7 +1,5 @@
 """Run the project's tests and say which fail, and where first."""
 
-from __future__ import annotations
-
 import json
 import os
 import sys

@@ -1,7 +1,5 @@
 """Keep the list of what is to be done."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal, TypedDict
 
 from minicode.toolkit import Result, Scope, Todos, tool

@@ -1,7 +1,5 @@
 """Write a whole file."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from minicode.toolkit import Diff, Line, Refused, Result, Scope, count, decode, tool, unified

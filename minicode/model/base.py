@@ -51,12 +51,13 @@ Part = ThinkingPart | TextPart | CallPart | RetryPart | NotePart | WholePart
 class Encoded(NamedTuple):
     """A request as bytes, and what is needed to make the same bytes again from the same request.
 
-    wire: "anthropic" or "openai". options: the wire's own switches, plain JSON.
+    wire: "anthropic" or "openai". options: the wire's own switches, plain JSON. sha256: of the body, in hex.
     """
 
     body: bytes
     wire: str
     options: Mapping[str, Any]
+    sha256: str
 
 
 class Model(Protocol):

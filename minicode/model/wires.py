@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from typing import Any, Protocol
 
 from minicode.messages import Message, Reply, Request
@@ -36,16 +37,17 @@ def reader(wire: str, request: Request, *, snapshots: bool = False) -> Reader:
 class Encoder:
     """Requests to bytes for one wire and one set of options.
 
-    The bytes of messages are kept and used again while the next request begins with the very same objects.
+    A message is serialised once, and what a request has in common with the one before it is neither joined nor hashed
+    again, so that the cost of a step does not grow with the conversation. What is common shows by identity: messages
+    are values that are made once.
     """
 
     def __init__(self, wire: str, options: Mapping[str, Any]) -> None:
         self._surface = anthropic if wire == anthropic.WIRE else openai
         self._wire = wire
         self._options = options
-        self._kept: list[tuple[Message, bytes]] = []
         self._head_of: tuple[object, ...] = ()
-        self._head = (b"", b"")
+        self._settle((), b"", b"")
         self._last: tuple[Request, Encoded] | None = None
 
     def encode(self, request: Request) -> Encoded:
@@ -53,32 +55,49 @@ class Encoder:
             self._last = request, self._encode(request)
         return self._last[1]
 
+    def _settle(self, head_of: tuple[object, ...], start: bytes, first: bytes) -> None:
+        """Begin anew with this head. _settled: messages whose bytes are in _body for good; _open: (message, its bytes)
+        of those after them, which may still carry or get a cache mark."""
+        self._head_of = head_of
+        self._settled: tuple[Message, ...] = ()
+        self._body = bytearray(start + first)
+        self._hash = sha256(self._body)
+        self._comma = b"," if first else b""
+        self._open: list[tuple[Message, bytes]] = []
+
     def _encode(self, request: Request) -> Encoded:
-        parts = self._parts(request)
-        if self._wire == anthropic.WIRE and self._options.get("cache"):
-            for place in _marked_places(request.messages, parts):
-                parts[place] = self._surface.message(request.messages[place], self._options, marked=True)
-        start, first = self._start(request)
-        body = start + b",".join([p for p in (first, *parts) if p]) + b"]}"
-        return Encoded(body, self._wire, self._options)
-
-    def _parts(self, request: Request) -> list[bytes]:
-        kept = self._kept
-        same = 0
-        for (old, _), new in zip(kept, request.messages, strict=False):
-            if old is not new:
-                break
-            same += 1
-        del kept[same:]
-        kept.extend((m, self._surface.message(m, self._options)) for m in request.messages[same:])
-        return [data for _, data in kept]
-
-    def _start(self, request: Request) -> tuple[bytes, bytes]:
         r = request
-        key = (r.model, r.system, r.tools, r.max_tokens, r.temperature, r.top_p, r.top_k)
-        if key != self._head_of:
-            self._head, self._head_of = self._surface.head(request, self._options), key
-        return self._head
+        head_of = (r.model, r.system, r.tools, r.max_tokens, r.temperature, r.top_p, r.top_k)
+        done = len(self._settled)
+        if head_of != self._head_of or r.messages[:done] != self._settled:
+            self._settle(head_of, *self._surface.head(request, self._options))
+            done = 0
+        kept = {id(message): data for message, data in self._open}
+        rest = r.messages[done:]
+        self._open = [(m, kept.get(id(m)) or self._surface.message(m, self._options)) for m in rest]
+        parts = [data for _, data in self._open]
+        marked = self._wire == anthropic.WIRE and bool(self._options.get("cache"))
+        places = _marked_places(rest, parts) if marked else []
+        self._advance(r.messages, min(places) if len(places) == 2 else 0 if marked else len(parts))
+        gone = len(parts) - len(self._open)
+        tail = parts[gone:]
+        for place in places:
+            tail[place - gone] = self._surface.message(rest[place], self._options, marked=True)
+        end = b",".join(filter(None, tail))
+        end = (self._comma if end else b"") + end + b"]}"
+        whole = self._hash.copy()
+        whole.update(end)
+        return Encoded(bytes(self._body) + end, self._wire, self._options, whole.hexdigest())
+
+    def _advance(self, messages: tuple[Message, ...], count: int) -> None:
+        """The first `count` open messages are settled: a mark only ever moves on."""
+        for _, data in self._open[:count]:
+            if data:
+                self._body += self._comma + data
+                self._hash.update(self._comma + data)
+                self._comma = b","
+        del self._open[:count]
+        self._settled = messages[: len(self._settled) + count]
 
 
 def encode_as(request: Request, wire: str, options: Mapping[str, Any]) -> bytes:

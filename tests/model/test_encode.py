@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def test_each_request_is_a_prefix_of_the_next_and_bytes_do_not_depend_on_memory(
     for number in range(30):
         encoded = encoder.encode(ask(*messages))
         assert encoded.body == encode_as(ask(*messages), wire, encoded.options)
+        assert encoded.sha256 == sha256(encoded.body).hexdigest()
         assert unmarked(encoded.body).startswith(before)
         before = unmarked(encoded.body)
         messages += step(number, wire)
@@ -78,7 +80,9 @@ def test_another_history_is_not_taken_for_the_one_in_memory(wire: str) -> None:
     first, second = step(1, wire), step(2, wire)
     encoder.encode(ask(User("a"), *first, *second))
     for messages in [(User("a"), *second), (User("a"),), (User("b"), *first)]:
-        assert encoder.encode(ask(*messages)).body == encode_as(ask(*messages), wire, OPTIONS[wire])
+        encoded = encoder.encode(ask(*messages))
+        assert encoded.body == encode_as(ask(*messages), wire, OPTIONS[wire])
+        assert encoded.sha256 == sha256(encoded.body).hexdigest()
     other = ask(User("b"), *first)._replace(system="New.")
     assert encoder.encode(other).body == encode_as(other, wire, OPTIONS[wire])
 

@@ -43,7 +43,7 @@ class Scripted:
     async def close(self) -> None: ...
 
     def encode(self, request: Request) -> Encoded:
-        return Encoded(b"", "anthropic", {})
+        return Encoded(b"", "anthropic", {}, "")
 
     async def stream(self, request: Request) -> AsyncIterator[Part]:
         try:
