@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
-from typing import NoReturn
 
 # What people of other agents type, in our words.
 _ALIASES = {"exec": "run", "session": "sessions"}
@@ -29,12 +27,14 @@ def main() -> None:
         leave(130)
 
 
-def leave(code: int) -> NoReturn:
+def leave(code: int) -> None:
     """End the process at once. All is written and closed by now, and taking the interpreter apart would cost an eighth
     of a whole run of one turn."""
     for stream in (sys.stdout, sys.stderr):
-        with suppress(OSError, ValueError):
+        try:
             stream.flush()
+        except (OSError, ValueError):
+            continue
     os._exit(code)
 
 

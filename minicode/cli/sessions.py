@@ -77,10 +77,17 @@ def verify(session: str) -> int:
     from minicode.journal.check import verify as check
 
     path = store.find(paths.places().sessions, session)
-    rebuilt = {step.entry.id: step for step in steps(load(path))}
-    report = check(path, lambda branch: rebuilt[branch[-1].id].body)
-    whole = sum(step.whole for step in rebuilt.values())
-    good = report.ok and not report.unanswered and whole == len(rebuilt)
+    replayed = steps(load(path))
+    whole = 0
+
+    def rebuild(request: Entry) -> bytes:
+        nonlocal whole
+        step = next(replayed)
+        whole += step.whole
+        return step.body
+
+    report = check(path, rebuild)
+    good = report.ok and not report.unanswered and whole == report.requests
     print(f"session {path.stem}: {'sound' if good else 'NOT SOUND'}")
     print(f"  entries {report.entries}, unreadable lines {report.damaged}, torn end {'yes' if report.torn else 'no'}")
     print(f"  calls {report.calls}, unanswered {len(report.unanswered)}, results of no call {len(report.orphans)}")

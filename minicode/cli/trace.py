@@ -7,16 +7,17 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from minicode import paths
 from minicode.context.history import History, thoughts
 from minicode.errors import UsageError
 from minicode.journal import store
 from minicode.journal.entry import Entry
-from minicode.journal.reader import Loaded, branch_to, load
+from minicode.journal.reader import Loaded, branch_to, leaf_of, load
 from minicode.journal.repair import sound
 from minicode.messages import Request
-from minicode.model.wires import encode_as
+from minicode.model.wires import Encoder
 from minicode.text import clean
 
 
@@ -33,49 +34,69 @@ class Step:
     whole: bool
 
 
-def rebuild(branch: Sequence[Entry]) -> tuple[Request, bytes]:
-    """The request whose record ends `branch`, and its bytes."""
-    record = branch[-1].data
-    history = History(sound(branch))
-    request = Request(system=history.system, tools=history.tools, messages=history.messages(), **record["params"])
-    return request, encode_as(request, record["wire"], record["options"])
-
-
 def steps(loaded: Loaded) -> Iterator[Step]:
-    """Every request of the session, on whatever branch, in the order they were sent."""
+    """Every request of the session, in the order they were sent; those of branches that were left, too."""
+    live = branch_to(loaded.entries, leaf_of(loaded.entries))
+    on_live = {entry.id for entry in live if entry.kind == "request"}
+    along = _replay(live)  # in step with the loop below, so that no more than one body is held at a time
     number = 0
     for entry in loaded.entries:
+        if entry.kind == "request":
+            number += 1
+            left = () if entry.id in on_live else branch_to(loaded.entries, entry.id)
+            request, body = [*_replay(left)][-1] if left else next(along)
+            same = hashlib.sha256(body).hexdigest() == entry.data["sha256"]
+            yield Step(number, entry, request, body, same, _whole(request, body))
+
+
+def _replay(branch: Sequence[Entry]) -> Iterator[tuple[Request, bytes]]:
+    """The requests of a branch, made again from nothing but its entries."""
+    history, encoder, spoken = History(), None, None
+    for entry in sound(branch):
+        history.add(entry)
         if entry.kind != "request":
             continue
-        number += 1
-        request, body = rebuild(branch_to(loaded.entries, entry.id))
-        same = hashlib.sha256(body).hexdigest() == entry.data["sha256"]
-        yield Step(number, entry, request, body, same, _whole(request, body))
+        data = entry.data
+        if encoder is None or spoken != (data["wire"], data["options"]):
+            spoken = data["wire"], data["options"]
+            encoder = Encoder(*spoken)
+        request = Request(system=history.system, tools=history.tools, messages=history.messages(), **data["params"])
+        yield request, encoder.encode(request).body
 
 
 def _whole(request: Request, body: bytes) -> bool:
-    """Every thought's text is in the request as JSON would write it."""
-    sent = json.dumps(json.loads(body), ensure_ascii=True)
-    return all(json.dumps(t.text, ensure_ascii=True)[1:-1] in sent for t in thoughts(request.messages))
+    """Is every thought's text in the request, word for word, as a text of its own or within one (as tags)?"""
+    texts = set(_texts(json.loads(body)))
+    alone = {thought.text for thought in thoughts(request.messages)} - texts
+    return all(any(thought in text for text in texts) for thought in alone)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner)
 
 
 def trace(session: str, step: int | None, raw: bool) -> int:
     """Prints the request; exit 1 if it is not the one that was sent."""
     path = store.find(paths.places().sessions, session)
-    recorded = list(steps(load(path)))
-    if not recorded:
+    loaded = load(path)
+    count = sum(entry.kind == "request" for entry in loaded.entries)
+    if not count:
         raise UsageError(f"Session {path.stem} holds no request yet.")
-    number = len(recorded) if step is None else step
-    if not 1 <= number <= len(recorded):
-        raise UsageError(f"Session {path.stem} has steps 1 to {len(recorded)}; there is no step {number}.")
-    found = recorded[number - 1]
+    number = count if step is None else step
+    if not 1 <= number <= count:
+        raise UsageError(f"Session {path.stem} has steps 1 to {count}; there is no step {number}.")
+    found = next(one for one in steps(loaded) if one.number == number)
     if raw:
         sys.stdout.buffer.write(found.body)
         return 0 if found.same else 1
     data = found.entry.data
     print(clean(json.dumps(json.loads(found.body), ensure_ascii=False, indent=2)))
     print(
-        f"step {number} of {len(recorded)} · {data['wire']} · {len(found.body):,} bytes · "
+        f"step {number} of {count} · {data['wire']} · {len(found.body):,} bytes · "
         f"thought {data['thinking']}/{data['issued']} · sha256 {data['sha256'][:16]} · "
         + ("identical to what was sent" if found.same else "NOT what was sent: the recorded hash differs"),
         file=sys.stderr,

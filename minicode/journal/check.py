@@ -11,7 +11,7 @@ from minicode.journal.entry import Entry
 from minicode.journal.reader import branch_to, load
 from minicode.journal.repair import calls_of
 
-Rebuild = Callable[[Sequence[Entry]], bytes]
+Rebuild = Callable[[Entry], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +45,15 @@ class Report:
 def verify(path: Path, rebuild: Rebuild | None = None) -> Report:
     """Read a session and check it; the file is not touched. Raises SessionError if it cannot be read at all.
 
-    rebuild: gets the branch up to and with a request entry, and makes the request's body again. Whatever it raises
-    counts as a mismatch. Without it no request is checked.
+    rebuild: makes the body of a request entry again; called once for each, in the order of the file. Whatever it
+    raises counts as a mismatch. Without it no request is checked.
     """
     loaded = load(path)
     answers = _pair(loaded.entries)
     requests = [entry for entry in loaded.entries if entry.kind == "request"]
     mismatched: tuple[str, ...] = ()
     if rebuild:
-        mismatched = tuple(r.id for r in requests if not _same(rebuild, branch_to(loaded.entries, r.id), r))
+        mismatched = tuple(r.id for r in requests if not _same(rebuild, r))
     issued = returned = 0
     if requests:
         issued = sum(map(_thoughts, branch_to(loaded.entries, requests[-1].id)))
@@ -103,9 +103,9 @@ def _pair(entries: Sequence[Entry]) -> _Answers:
     return _Answers(len(calls), tuple(unanswered), tuple(orphans))
 
 
-def _same(rebuild: Rebuild, branch: Sequence[Entry], request: Entry) -> bool:
+def _same(rebuild: Rebuild, request: Entry) -> bool:
     try:
-        body = rebuild(branch)
+        body = rebuild(request)
     except Exception:  # why: damage may break any assumption of the rebuilding rooms, and that is a finding
         return False
     return sha256(body).hexdigest() == request.data.get("sha256")

@@ -36,7 +36,7 @@ def test_a_whole_session_is_proven_whole(session: Journal) -> None:
     answer(session)
     session.append("leaf", {"to": reply.id})  # the same calls answered again, on another branch
     session.append("result", {"call_id": "a"})
-    report = verify(session.path, rebuild)
+    report = verify(session.path, lambda request: rebuild(session.path_to(request.id)))
     assert report.ok
     assert (report.calls, report.results, report.unanswered) == (2, 3, ())
     assert (report.requests, report.checked, report.issued, report.returned) == (2, 2, 1, 1)
@@ -52,7 +52,7 @@ def test_what_is_wrong_is_named(session: Journal) -> None:
     stray = session.append("result", {"call_id": "z"})
     bad = session.append("request", {"model": "M2", "sha256": "0" * 64, "thinking": 0})
     unmakable = session.append("request", {"sha256": "0" * 64, "thinking": 0})
-    report = verify(session.path, rebuild)
+    report = verify(session.path, lambda request: rebuild(session.path_to(request.id)))
     assert not report.ok
     assert report.orphans == (twice.id, stray.id)
     assert report.unanswered == ("b",)
