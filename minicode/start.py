@@ -28,6 +28,8 @@ from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope
 from minicode.workspace.workspace import Workspace
 
+REMEMBERED = 50  # endpoints whose surface is kept
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -234,11 +236,13 @@ def _remembered(memory: Path) -> dict[str, str]:
 
 
 def _remember(memory: Path, root: str, surface: str) -> None:
-    text = json.dumps({**_remembered(memory), root: surface}, indent=1, sort_keys=True)
+    known = {name: kept for name, kept in _remembered(memory).items() if name != root}
+    newest = dict([*known.items(), (root, surface)][-REMEMBERED:])
     try:
         paths.private_dir(memory.parent)
         fresh = memory.with_suffix(f".{os.getpid()}")
-        fresh.write_text(text, "utf-8")
+        with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+            json.dump(newest, file, indent=1)
         fresh.replace(memory)
     except (OSError, StorageError):
         return  # it is only a memory: the next start asks the endpoint again
