@@ -29,7 +29,7 @@ from minicode.events import (
 )
 from minicode.messages import ToolResult, Usage, usage_to_json
 from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
-from minicode.text import clean
+from minicode.text import clean, count
 
 Write = Callable[[str], None]
 _BREAKS = {ord(c): f"\\u{ord(c):04x}" for c in "\x85\u2028\u2029"}  # lines to some readers, and JSON lets them stand
@@ -108,8 +108,8 @@ class Progress:
                 assert_never(event)
 
     def _done(self, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
-        """The outcome in a line, then what there is to see. A tool that sums itself up in a Line speaks for itself."""
-        summary = next((b.text for b in show if isinstance(b, Line) and not result.failed), result.text)
+        """The outcome in a line, then what there is to see. A tool that sums itself up speaks for itself."""
+        summary = next(filter(None, (_summary(block, result) for block in show)), result.text)
         took = f"  ({seconds:.1f} s)" if seconds >= 0.1 else ""
         style, mark = ("red", "✗") if result.failed else ("green", "✓")
         self._line(style, f"  {mark} {_first(summary)}{took}")
@@ -147,9 +147,7 @@ class Progress:
                 for line in diff.splitlines():
                     style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
                     self._line(style, f"    {line}")
-            case Tests(passed, failed, skipped, failures):
-                counts = f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
-                self._line("red" if failed else "green", f"    {counts}")
+            case Tests(_, _, _, failures):
                 for test, why in failures[:5]:
                     self._line("red", f"    {test}: {why}")
             case Todos(items):
@@ -264,6 +262,19 @@ def brief(arguments: dict[str, Any], width: int = 100) -> str:
         words.append(value if isinstance(value, str) else f"{name}={json.dumps(value, ensure_ascii=False)}")
     line = " ".join(" ".join(words).split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def _summary(block: Show, result: ToolResult) -> str:
+    """What a block says of the whole call, "" if nothing."""
+    match block:
+        case Tests(passed, failed, skipped):
+            return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+        case Output(text):  # it follows; the tool's own remark on it stands in brackets at the end
+            last = result.text.rstrip().rpartition("\n")[2]
+            return last.strip("[]") if last.startswith("[") else count(len(text.splitlines()), "line")
+        case Line(text) if not result.failed:
+            return text
+    return ""
 
 
 def _first(text: str) -> str:

@@ -185,7 +185,8 @@ class _Run:
                 code, ended = 1, ended._replace(reason="failed", exit_code=1, error=f"-o: {error}")
         ended = ended._replace(exit_code=code)
         if self.job.output_format == "text":
-            if ended.text and not ended.error:
+            seen = value is None and os.isatty(1) and os.isatty(2)  # it was just read as it came
+            if ended.text and not ended.error and not seen:
                 self.out.write(text.rstrip("\n") + "\n")
             if ended.error:
                 plain.warn(f"minicode: {ended.error}")

@@ -111,7 +111,6 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     -old
     +new
      same
-    3 passed, 1 failed, 2 skipped
     t.py::test_x: assert 1 == 2
     ☑ first
     ▶ second
