@@ -41,7 +41,7 @@ class Settings:
     timeout: float = setting(0.0, "seconds a run may take; 0 means no limit", least=0)
     allowed_tools: tuple[str, ...] = setting((), "only these tools, if any are named")
     disallowed_tools: tuple[str, ...] = setting((), "never these tools")
-    system_prompt: str = setting("system", "name of the prompt that tells M2 how to work")
+    system_prompt: str = setting("system", "name of the prompt that tells M2 how to work, or the words themselves")
     append_system_prompt: str = setting("", "text put after it")
     instructions_bytes: int = setting(32768, "most bytes of AGENTS.md files that are read", least=0)
     timeouts_connect: float = setting(10.0, "seconds to connect", least=0.001)

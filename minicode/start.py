@@ -201,12 +201,9 @@ def briefing(base: Ground, toolbox: Toolbox) -> Briefing:
     def system() -> tuple[dict[str, Any], tuple[str, ...]]:
         told = facts.instructions(files(), most)
         here = facts.facts(base.folder, date.today())
-        text = prompts.load(
-            base.settings.system_prompt,
-            base.places.guests("prompts", base.trusted),
-            facts=here,
-            instructions=told.text,
-        )
+        text = base.settings.system_prompt
+        if not any(letter.isspace() for letter in text):  # a name; words are meant as they are
+            text = prompts.load(text, base.places.guests("prompts", base.trusted), facts=here, instructions=told.text)
         if base.settings.append_system_prompt:
             text = f"{text}\n\n{base.settings.append_system_prompt}"
         seen[0] = facts.stamp(files())

@@ -127,7 +127,9 @@ def run(
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep no session.")] = False,
     allowed_tools: Annotated[str | None, typer.Option("--allowed-tools", help="Only these, comma separated.")] = None,
     disallowed_tools: Annotated[str | None, typer.Option("--disallowed-tools", help="Never these.")] = None,
-    system_prompt: Annotated[str | None, typer.Option("--system-prompt", help="Name of another system prompt.")] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option("--system-prompt", help="Another system prompt: name or text.")
+    ] = None,
     append_system_prompt: Annotated[
         str | None, typer.Option("--append-system-prompt", help="Text put after the system prompt.")
     ] = None,

@@ -26,9 +26,16 @@ def test_text_is_the_answer_and_nothing_else(program: Any, rehearse: Any, tmp_pa
     ran = program("run", "go", "-o", str(last), server=rehearse(TASK), env={"LANG": "C", "PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.out) == (0, "Done — naïvely.\n")
     assert last.read_text("utf-8") == "Done — naïvely.\n"
-    for told in ("∴ Look first.", "● bash echo a b c", "✓ a b c", "thought 2/2", program.journals[0].stem):
+    for told in ("∴ Look first.", "● bash echo a b c", "✓ exit code 0", "    a b c", "thought 2/2", program.journals[0].stem):
         assert told in ran.err
     assert "\x1b" not in ran.err, "no colours where there is no terminal"
+
+
+def test_a_system_prompt_may_be_given_in_words(program: Any, rehearse: Any) -> None:
+    server = rehearse(steps(ANSWER))
+    assert program("run", "go", "--system-prompt", "You only add.", server=server).code == 0
+    asked = next(r.body for r in server.requests if r.body)
+    assert [block["text"] for block in asked["system"]] == ["You only add."]
 
 
 def test_json_is_one_result(program: Any, rehearse: Any) -> None:
