@@ -83,23 +83,13 @@ class EndpointModel:
         self._spoken = next((s for s in self._endpoint.surfaces if " ".join(s) == known), None)
         self._recalled = self._spoken is not None
         if self._spoken is None:
-            self._spoken = await self._look()
-
-    async def _look(self) -> tuple[str, str]:
-        """The surface that is there; asked again as any request would be."""
-        attempt = 1
-        while True:
-            try:
-                return await self._probe()
-            except ModelError as error:
-                wait = self._schedule.wait(error, attempt)
-                if wait is None:
-                    raise
-            await self._schedule.pause(wait)
-            attempt += 1
+            self._spoken = await self._probe()
 
     async def _probe(self) -> tuple[str, str]:
-        """The first surface that does not deny being there; an empty request costs nothing. The last goes unasked."""
+        """The first surface that does not deny being there; an empty request costs nothing. The last goes unasked.
+
+        Not tried again: where nobody answers a first question, the address is wrong more often than the network.
+        """
         *others, last = self._endpoint.surfaces
         for wire, url in others:
             try:
