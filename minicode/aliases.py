@@ -95,7 +95,9 @@ def _kimi_edit(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any
 
 
 def _shell(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """A command as argv, as Codex sends it."""
+    """A command as argv, as Codex sends it, and a timeout in milliseconds."""
+    if type(arguments.get("timeout_ms")) is int:
+        arguments["timeout"] = arguments.pop("timeout_ms") // 1000
     for key in ("command", "cmd", "args"):
         argv = arguments.get(key)
         if isinstance(argv, list) and argv and all(isinstance(word, str) for word in argv):

@@ -251,7 +251,7 @@ def stderr_colour() -> bool:
     return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def brief(arguments: dict[str, Any], width: int = 100) -> str:
+def brief(arguments: dict[str, Any]) -> str:
     """A call's arguments in a line; a file's whole content is no part of it."""
     words = []
     for name, value in arguments.items():
@@ -261,7 +261,7 @@ def brief(arguments: dict[str, Any], width: int = 100) -> str:
             value = " ".join(value)
         words.append(value if isinstance(value, str) else f"{name}={json.dumps(value, ensure_ascii=False)}")
     line = " ".join(" ".join(words).split())
-    return line if len(line) <= width else line[: width - 1] + "…"
+    return line if len(line) <= 100 else line[:99] + "…"
 
 
 def _summary(block: Show, result: ToolResult) -> str:

@@ -13,8 +13,14 @@ Schema = Mapping[str, Any]
 _PREFIXES = ("functions.", "functions:", "function.", "tools.", "tool.", "default_api.", "default_api:", "minicode.")
 _WRAPPERS = ("arguments", "args", "input", "parameters", "params", "kwargs", "tool_input")
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
-_WORDS = {"string": "text", "integer": "a whole number", "number": "a number", "boolean": "true or false"}
-_WORDS |= {"array": "a list", "object": "an object"}
+_WORDS = {
+    "string": "text",
+    "integer": "a whole number",
+    "number": "a number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+}
 
 
 class Mended(NamedTuple):
@@ -45,12 +51,10 @@ def mend(name: str, arguments: Any, schemas: Mapping[str, Schema]) -> Mended:
     schema = schemas[found]
     given = _named(_unwrapped(given, schema, repairs), schema, repairs)
     final, problems = _coerced(given, schema, repairs)
+    error = None
     if problems:
-        right = shape(ToolSpec(found, "", schema))
-        return Mended(
-            found, final, tuple(repairs), f"{found} was not run: {'; '.join(problems)}. Right would be: {right}"
-        )
-    return Mended(found, final, tuple(repairs))
+        error = f"{found} was not run: {'; '.join(problems)}. Right would be: {shape(ToolSpec(found, '', schema))}"
+    return Mended(found, final, tuple(repairs), error)
 
 
 def shape(spec: ToolSpec) -> str:
@@ -81,7 +85,7 @@ def _find(name: str, arguments: dict[str, Any], schemas: Mapping[str, Schema]) -
     folded = {fold(known): known for known in schemas}
     direct = bare if bare in schemas else folded.get(fold(bare))
     if direct is not None and fold(direct) not in TOOL_ALIASES.values():
-        return direct, arguments  # a tool of the user's own: his parameters are his business
+        return direct, arguments  # a tool of the user's own: its parameters are nobody else's
     renamed, rewritten = rewrite(bare, arguments)
     if direct is not None:
         return direct, rewritten
@@ -221,10 +225,10 @@ def _as_object(value: Any, schema: Schema, repairs: list[str], where: str) -> tu
         raise _MisfitError(f"{_word(schema)}, not {_short(repr(value))}")
     inner: list[str] = []
     named = _named({str(k): v for k, v in value.items()}, schema, inner, where)
-    repairs.extend(phrase for phrase in inner if phrase not in repairs)
     final, problems = _coerced(named, schema, inner)
     if problems:
         raise _MisfitError(f"{_word(schema)}, but {'; '.join(problems)}")
+    repairs.extend(phrase for phrase in inner if phrase not in repairs)
     return final, mended
 
 

@@ -108,18 +108,19 @@ def _typed_dict(kind: Any, where: str) -> Schema:
     return {"type": "object", "properties": properties, **({"required": required} if required else {})}
 
 
-def _without_none(kind: Any) -> Any:
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
+def _bare(hint: Any) -> Any:
+    return get_args(hint)[0] if get_origin(hint) is Annotated else hint
+
+
+def _without_none(hint: Any) -> Any:
+    kind = _bare(hint)
     if get_origin(kind) in (Union, types.UnionType):
         kind = next((a for a in get_args(kind) if a is not type(None)), kind)
     return kind
 
 
-def _admits_none(kind: Any) -> bool:
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
-    return type(None) in get_args(kind)
+def _admits_none(hint: Any) -> bool:
+    return type(None) in get_args(_bare(hint))
 
 
 def _is_model(kind: Any) -> bool:
@@ -159,6 +160,4 @@ def _model(kind: Any, where: str) -> Schema:
 
 
 def _but(node: Mapping[str, Any], *keys: str) -> Schema:
-    return {
-        key: value for key, value in node.items() if key not in keys or (key == "title" and not isinstance(value, str))
-    }
+    return {key: value for key, value in node.items() if key not in keys}

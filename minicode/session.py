@@ -271,8 +271,8 @@ class Session:
     async def _keep(self, reply: Reply) -> None:
         done = self._turn
         now: list[records.Record] = [("reply", reply_to_json(reply))]
-        for call in reply.calls:
-            done.prepared[call.id] = self.toolbox.prepare(call)
+        done.intended.clear()  # some servers use their ids again
+        done.prepared = {call.id: self.toolbox.prepare(call) for call in reply.calls}
         # What starts at once needs no second fsync: its intent goes with the reply.
         first = next(iter(turn.batches(reply.calls, self._alone)), [])
         if reply.stop != "max_tokens":

@@ -83,6 +83,6 @@ def _cut_before_line(data: bytes) -> bytes:
     return data[start + 1 :] if 0 <= start < len(data) // 2 else data
 
 
-def count(number: int, one: str, many: str = "") -> str:
+def count(number: int, one: str) -> str:
     """`1 line`, `2 lines`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {one}{'' if number == 1 else 's'}"

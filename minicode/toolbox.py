@@ -14,7 +14,7 @@ from minicode import repair
 from minicode.errors import MinicodeError
 from minicode.messages import Call, ToolSpec
 from minicode.schema import Signature, UnfitError, signature_of
-from minicode.show import Diff, Line, Output, Show
+from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean, clip
 from minicode.toolkit import Result, Scope, Toolfile
 
@@ -176,7 +176,10 @@ def _clean_show(block: Show) -> Show:
             return Output(clip(clean(text)))
         case Diff(path, diff):
             return Diff(clean(path), clean(diff))
-    return block
+        case Tests():
+            return block._replace(failures=tuple((clean(test), clean(why)) for test, why in block.failures))
+        case Todos(items):
+            return Todos(tuple((clean(text), state) for text, state in items))
 
 
 def _one_line(error: BaseException) -> str:

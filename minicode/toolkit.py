@@ -19,9 +19,8 @@ from typing import Literal
 
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import CAP, clean, clean_output, clip, count
-from minicode.workspace.charset import Decoded, decode
-from minicode.workspace.edits import Edit, find_edit, unified
-from minicode.workspace.files import Content
+from minicode.workspace.charset import decode
+from minicode.workspace.edits import find_edit, unified
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import git_problem, run_git
 from minicode.workspace.processes import Finished
@@ -30,10 +29,7 @@ from minicode.workspace.workspace import Workspace
 
 __all__ = [
     "CAP",
-    "Content",
-    "Decoded",
     "Diff",
-    "Edit",
     "Effect",
     "Finished",
     "Line",

@@ -7,6 +7,7 @@ from typing import Annotated
 from minicode.toolkit import CAP, Output, Result, Scope, clean_output, tool
 
 LONGEST = 1800  # seconds
+MILLISECONDS = 10_000  # other agents count in them, and M2 has seen those; nobody means so many seconds
 
 
 @tool(effect="runs")
@@ -19,9 +20,7 @@ async def bash(
     """Run a command in the workspace root. Each call is a new shell with empty stdin and no terminal. It ends when the
     shell does: whatever is left in the background is stopped. Output over 30 kB is cut in the middle."""
     del description  # for the eyes of whoever approves the call
-    # Other agents count in milliseconds, and M2 has seen them.
-    seconds = timeout / 1000 if timeout > LONGEST else timeout
-    seconds = min(max(seconds, 1), LONGEST)
+    seconds = min(max(timeout / 1000 if timeout >= MILLISECONDS else timeout, 1), LONGEST)
     finished = await scope.workspace.shell(command, seconds=seconds, on_output=_teller(scope.say))
     text = clean_output(finished.output).rstrip("\n")
     notes = []

@@ -25,10 +25,11 @@ WRITES = frozenset(("add", "commit", "branch", "restore", "stash"))
 REFUSED_LONG = (
     *("ext-diff", "textconv", "show-signature", "gpg-sign", "trailer", "edit", "edit-description", "interactive"),
     *("output", "no-index", "file", "template", "contents", "pathspec-from-file", "ignore-revs-file"),
+    # A submodule has a configuration of its own, with programs in it that nobody has looked up.
+    *("submodule", "recurse-submodules", "ignore-submodules"),
 )
-REFUSED_SHORT: Mapping[str, str] = {"commit": "eFtSpi", "add": "epi", "blame": "S", "restore": "p", "stash": "p"}
+REFUSED_SHORT: Mapping[str, str] = {"commit": "eFtSpi", "add": "epi", "blame": "S", "restore": "p"}
 TAKE_A_VALUE = "mCcuLsn"  # the rest of a word of short options is the value
-HARMLESS = frozenset(("text", "oneline", "no-ext-diff", "no-textconv"))
 
 
 @tool(effect="writes")
@@ -36,8 +37,8 @@ async def git(
     scope: Scope,
     args: Annotated[list[str], 'As on the command line, such as ["commit", "-m", "Fix it"]'],
 ) -> Result:
-    """Run git: status, diff, log, show, blame, add, commit (with -m), branch, restore, stash. Hooks do not run. This is
-    the only way to write to .git."""
+    """Run git: status, diff, log, show, blame, add, commit (with -m), branch, restore, stash. Hooks do not run. For
+    any other git command use bash."""
     import shlex
 
     words = shlex.split(args[0]) if len(args) == 1 else list(args)
@@ -45,7 +46,8 @@ async def git(
         words = words[1:]
     name = words[0] if words else ""
     if name not in GIVEN:
-        raise Refused(f"git {name} is not among what this tool does: {', '.join(GIVEN)}.")
+        asked = f"git {name} is not done by this tool" if name else "args is empty"
+        raise Refused(f"{asked}. It does: {', '.join(GIVEN)}. Use bash for anything else.")
     rest = words[1:]
     check(scope, name, rest)
     finished = await run_git(scope.workspace, [name, *given(name, rest), *rest], writes=name in WRITES)
@@ -83,6 +85,9 @@ def check(scope: Scope, name: str, rest: Sequence[str]) -> None:
         elif word.startswith(("/", "~")) or ".." in word.split("/"):
             # git compares any two files on the disk if one of them is outside the repository.
             scope.workspace.folder.resolve(word)
+        elif "/" in word:
+            # A link to a folder may lead outside; a link to a file is itself what git shows.
+            scope.workspace.folder.resolve(word.rpartition("/")[0])
     if name == "commit" and not message:
         raise Refused('git commit needs a message: ["commit", "-m", "What and why"].')
 
@@ -90,7 +95,7 @@ def check(scope: Scope, name: str, rest: Sequence[str]) -> None:
 def _check_long(name: str, word: str) -> None:
     option = word.removeprefix("--").partition("=")[0]
     hits = [bad for bad in REFUSED_LONG if bad.startswith(option)]
-    if hits and option not in HARMLESS:
+    if hits and option != "text":
         raise Refused(f"git {name} --{hits[0]} is not done here: it can start a program or reach outside.")
 
 

@@ -15,9 +15,8 @@ async def glob(
     """List files by name, newest first; what .gitignore hides is left out."""
     folder = scope.workspace.folder
     under = folder.resolve(path)
-    prefix = f"{under}/"
     # Models also give the whole path as the pattern.
-    found = await list_files(scope.workspace, under, pattern.removeprefix(prefix))
+    found = await list_files(scope.workspace, under, pattern.removeprefix(f"{under}/"))
     if not found:
         return Result(f"No file matches {pattern}.", (Line(f"{pattern}: no files"),))
     limit = max(limit, 1)

@@ -7,11 +7,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from minicode.toolkit import Finished, Output, Refused, Result, Scope, Tests, clean_output, tool
+from minicode.toolkit import Finished, Output, Refused, Result, Scope, Show, Tests, clean_output, tool
 
 TOLD = 10  # failures that are told with their message
 NAMED = 40  # failures that are named
 PLUGIN = "_minicode_test_report"
+BAD = ("failed", "error")
+# Failed tests and numbers of passed ones as go, cargo, and the runners behind npm print them.
+FAILED = r"^\s*--- FAIL: (\S+)|^test (\S+) \.\.\. FAILED|^\s*(?:✖|✗|×|✕|not ok \d+ -) (.+?)(?: \(\d[\d.]* ?ms\))?$"
+PASSED = r"^test result: .*? (\d+) passed|^(?:#|ℹ) pass (\d+)|^Tests:.*?(\d+) passed|^\s+(\d+) passing"
 
 
 class Outcome(NamedTuple):
@@ -105,9 +109,6 @@ def reported(runner: str, finished: Finished, report: Path) -> Outcome:
     return Outcome(runner, finished, by_kind.count("passed"), by_kind.count("skipped"), failures)
 
 
-BAD = ("failed", "error")
-
-
 def lines_of(report: Path) -> Iterator[tuple[str, str, str, str]]:
     if not report.exists():
         return
@@ -135,45 +136,46 @@ async def by_command(scope: Scope, runner: str, argv: Sequence[str], seconds: fl
     return Outcome(runner, finished, passed, 0, tuple((name, "", "") for name in names), counted=False)
 
 
-# Failed tests and numbers of passed ones as go, cargo, and the runners behind npm print them.
-FAILED = r"^\s*--- FAIL: (\S+)|^test (\S+) \.\.\. FAILED|^\s*(?:✖|✗|×|✕|not ok \d+ -) (.+?)(?: \(\d[\d.]* ?ms\))?$"
-PASSED = r"^test result: .*? (\d+) passed|^(?:#|ℹ) pass (\d+)|^Tests:.*?(\d+) passed|^\s+(\d+) passing"
-
-
 def told(scope: Scope, outcome: Outcome) -> Result:
     finished, failures = outcome.finished, outcome.failures
-    output = clean_output(finished.output).strip("\n")
-    if finished.ended:
-        why = "printed without end" if finished.ended == "flood" else f"took more than {finished.seconds:.0f} s"
-        head = f"{outcome.runner} {why} and was stopped."
-    elif failures:
-        head = f"{outcome.runner}: {len(failures)} failed, {outcome.passed} passed"
-    elif finished.code == 0:
-        head = f"{outcome.runner}: all passed ({outcome.passed})" if outcome.passed else f"{outcome.runner}: passed"
-    elif outcome.runner == "pytest" and finished.code == 5:
-        head = "pytest found no tests."
-    else:
-        head = f"{outcome.runner} ended with code {finished.code}."
-    head += f", {outcome.skipped} skipped" if outcome.skipped else ""
-    parts = [head, *map(_one, failures[:TOLD]), *(test for test, _, _ in failures[TOLD:NAMED])]
+    passed = finished.code == 0 and not finished.ended and not failures
+    parts = [headline(outcome), *map(_one, failures[:TOLD]), *(test for test, _, _ in failures[TOLD:NAMED])]
     if len(failures) > NAMED:
         parts.append(f"and {len(failures) - NAMED} more")
-    passed = finished.code == 0 and not finished.ended and not failures
+    output = clean_output(finished.output).strip("\n")
     # The report says it better than the output, unless there is none, or the runner itself failed.
     if not passed and (not failures or not outcome.counted):
         parts.append(scope.fit(output, finished.output, 6000))
-    show = Tests(
-        outcome.passed,
-        len(failures) or (0 if passed else 1),
-        outcome.skipped,
-        tuple((test, message.strip().partition("\n")[0]) for test, _, message in failures),
-    )
-    nothing = passed and outcome.counted and not outcome.passed
-    if nothing and not outcome.skipped:
-        parts[0] = f"{outcome.runner} found no tests."
-    return Result(
-        "\n".join(parts), (show, *([] if failures or passed else [Output(output[-4000:])])), failed=not passed
-    )
+    show: list[Show] = [
+        Tests(
+            outcome.passed,
+            len(failures) or (0 if passed else 1),
+            outcome.skipped,
+            tuple((test, message.strip().partition("\n")[0]) for test, _, message in failures),
+        )
+    ]
+    if not passed and not failures:
+        show.append(Output(output[-4000:]))
+    return Result("\n".join(parts), tuple(show), failed=not passed)
+
+
+def headline(outcome: Outcome) -> str:
+    """The run in a line."""
+    runner, finished = outcome.runner, outcome.finished
+    skipped = f", {outcome.skipped} skipped" if outcome.skipped else ""
+    if finished.ended == "flood":
+        return f"{runner} printed without end and was stopped."
+    if finished.ended:
+        return f"{runner} took more than {finished.seconds:.0f} s and was stopped."
+    if outcome.failures:
+        return f"{runner}: {len(outcome.failures)} failed, {outcome.passed} passed{skipped}"
+    if finished.code and not (runner == "pytest" and finished.code == 5):
+        return f"{runner} ended with code {finished.code}."
+    if outcome.passed:
+        return f"{runner}: all passed ({outcome.passed}){skipped}"
+    if skipped or not outcome.counted:
+        return f"{runner}: passed{skipped}"
+    return f"{runner} found no tests."
 
 
 def _one(failure: tuple[str, str, str]) -> str:

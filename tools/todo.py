@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, TypedDict
 
-from minicode.toolkit import Result, Scope, Todos, tool
+from minicode.toolkit import Result, Todos, tool
 
 
 class Item(TypedDict):
@@ -11,9 +11,8 @@ class Item(TypedDict):
 
 
 @tool(effect="state")
-async def todo(scope: Scope, todos: Annotated[list[Item], "The whole list, each time"]) -> Result:
+async def todo(todos: Annotated[list[Item], "The whole list, each time"]) -> Result:
     """Keep the list of steps of a task that has three or more. One is in_progress; mark each when it is done."""
-    del scope
     items = tuple((item["content"], item["status"]) for item in todos)
     shown = Todos(items)
     working = [text for text, state in items if state == "in_progress"]

@@ -17,10 +17,9 @@ async def write(
     before = files.read_if_there(path)
     if before is None:
         files.write(path, _encoded(content), None)
-        lines = count(content.count("\n") + (not content.endswith("\n") and bool(content)), "line")
-        return Result(
-            f"Made {name} ({lines}, {len(content.encode()):,} bytes).", (Diff(name, unified(name, "", content)),)
-        )
+        lines = len(content.removesuffix("\n").split("\n")) if content else 0
+        text = f"Made {name} ({count(lines, 'line')}, {len(content.encode()):,} bytes)."
+        return Result(text, (Diff(name, unified(name, "", content)),))
     if before.data == _encoded(content):
         files.remember(before)
         return Result(f"{name} has this content already; nothing was written.", (Line(f"{name}: unchanged"),))

@@ -83,7 +83,7 @@ class _Run:
 
     def __init__(self, job: Job, out: plain.Stdout, begin: float, schema: Any) -> None:
         self.job, self.out, self.begin, self.schema = job, out, begin, schema
-        self.signalled = 0
+        self.signalled = self.stops = 0  # the exit code of the last signal, and how many there were
         self.progress = plain.Progress(lambda text: _stderr(text), plain.stderr_colour())
         self.started: Started | None = None
         self.stream: plain.Stream | None = None
@@ -109,11 +109,12 @@ class _Run:
                 await started.close()
 
     def _stop(self, code: int) -> None:
-        if self.signalled:
-            os._exit(code)  # asked twice: the journal is as complete as it can be
+        self.stops += 1
+        if self.stops > 2:
+            os._exit(code)  # asked three times: the journal is as complete as it can be
         self.signalled = code
         if self.started:
-            self.started.session.cancel()
+            self.started.session.cancel()  # the second time it ends commands without their grace
 
     async def _turn(self, prompt: str) -> TurnEnded:
         assert self.started is not None

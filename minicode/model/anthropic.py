@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,7 +9,7 @@ from minicode.messages import Block, Call, Json, Message, Reply, Request, Result
 from minicode.model import faults
 from minicode.model.asked import Asked, RawCall, compose
 from minicode.model.base import CallPart, Part, ThinkingPart
-from minicode.model.compact import dump, fields
+from minicode.model.compact import dump, fields, load
 from minicode.model.sampling import sampling
 from minicode.model.schema import plain_schema, wire_name
 from minicode.model.tags import Splitter
@@ -137,8 +136,8 @@ class Reader:
             self.over = True
             return ()
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
+            value = load(data)
+        except ValueError:
             raise faults.fault("garbled", cause="an event that is no JSON") from None
         if not isinstance(value, dict):
             return ()

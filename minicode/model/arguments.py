@@ -7,6 +7,7 @@ import re
 from typing import Any, NoReturn
 
 from minicode.messages import Json
+from minicode.model.compact import too_deep
 
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _ANY_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
@@ -20,9 +21,14 @@ def read(text: str, *, cut: bool = False) -> tuple[Json | None, tuple[str, ...]]
     cut: the reply was ended by the token limit. Then only text that is already whole is taken: mending would turn a
     torn value into a wrong one.
     """
+    repairs: tuple[str, ...] = ()
     found = _strict(text, cut=cut)
-    if found is not None or cut:
-        return found, ()
+    if found is None and not cut:
+        found, repairs = _mended(text)
+    return (None, ()) if too_deep(found) else (found, repairs)
+
+
+def _mended(text: str) -> tuple[Json | None, tuple[str, ...]]:
     for rung in (_control_characters, _encoded_twice, _several, _backslashes, _unclosed, _guarded_repair):
         mended = rung(text)
         if mended is not None:

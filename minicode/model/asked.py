@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from minicode.messages import Block, Call, Reply, Request, Thinking, ToolSpec, Usage, User
+from minicode.messages import Block, Call, Reply, Request, Text, Thinking, ToolSpec, Usage, User
 from minicode.model import arguments, salvage
-from minicode.model.compact import dump_text
+from minicode.model.compact import dump_text, joined, well_formed
 from minicode.model.deltas import new_call_id
 from minicode.model.faults import fault
 from minicode.model.schema import wire_name
@@ -68,7 +68,7 @@ def compose(
                     flaw = "leaked"
         else:
             blocks.append(piece)
-    blocks.extend(calls)
+    blocks = [_whole(block) for block in (*blocks, *calls)]
     has_calls = has_calls or bool(calls)
     if has_calls or stop == "max_tokens":
         flaw = ""
@@ -80,13 +80,24 @@ def compose(
     return Reply(_distinct(blocks), stop, usage, wire, model, id_, flaw)
 
 
+def _whole(block: Block) -> Block:
+    """Without halves of characters, so that disk and wire hold the same. Arguments keep theirs: a tool may refuse."""
+    match block:
+        case Thinking(text, signature, keep):
+            return Thinking(well_formed(text), well_formed(signature), well_formed(keep))
+        case Text(text, keep):
+            return Text(well_formed(text), well_formed(keep))
+        case Call():
+            return block._replace(id=well_formed(block.id), name=well_formed(block.name))
+
+
 def _distinct(blocks: Sequence[Block]) -> tuple[Block, ...]:
     """Each call with an id of its own: results are matched to calls by it."""
     seen: set[str] = set()
     distinct: list[Block] = []
     for number, block in enumerate(blocks):
         if isinstance(block, Call):
-            if block.id in seen:
+            while block.id in seen:
                 block = block._replace(id=f"{block.id}_{number}")
             seen.add(block.id)
         distinct.append(block)
@@ -99,14 +110,15 @@ def _call(raw: RawCall, question: Asked, *, cut: bool, number: int) -> Call:
     id_ = raw.id or new_call_id(number)
     if not isinstance(raw.arguments, str):
         return Call(id_, name, raw.arguments)
-    found, repairs = arguments.read(raw.arguments, cut=cut)
+    text = joined(raw.arguments)
+    found, repairs = arguments.read(text, cut=cut)
     if found is None:
-        return Call(id_, name, {}, broken=raw.arguments)
-    return Call(id_, name, found, repairs=repairs, keep={} if repairs else _exact(raw.arguments, found))
+        return Call(id_, name, {}, broken=text)
+    return Call(id_, name, found, repairs=repairs, keep={} if repairs else _exact(text, found))
 
 
 def _exact(text: str, found: Mapping[str, Any]) -> Mapping[str, Any]:
     """What a wire that carries the argument text needs to send the same text again; seldom the text itself."""
-    if text == dump_text(found) or not text.strip():
-        return {}
+    if text == dump_text(found) or not text.lstrip().startswith("{") or well_formed(found) != found:
+        return {}  # nothing at all and null are no object, and half a character no server reads
     return {"spaced": True} if text == dump_text(found, spaced=True) else {"arguments": text}

@@ -73,8 +73,7 @@ class EndpointModel:
         """Settle the surface. Raises AuthError without a key, ModelError if nothing answers there."""
         if not self._key and not self._endpoint.loopback:
             raise AuthError(
-                f"There is no key for {self._endpoint.host}. Set MINIMAX_API_KEY; "
-                "`minicode demo` needs none.",
+                f"There is no key for {self._endpoint.host}. Set MINIMAX_API_KEY; `minicode demo` needs none.",
                 kind="auth",
             )
         if self._spoken is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,7 +10,7 @@ from minicode.model import faults
 from minicode.model.anthropic import EMPTY_MESSAGE, EMPTY_RESULT
 from minicode.model.asked import Asked, RawCall, compose
 from minicode.model.base import CallPart, Part, TextPart, ThinkingPart
-from minicode.model.compact import dump, dump_text, fields
+from minicode.model.compact import dump, dump_text, fields, load
 from minicode.model.deltas import FormingCalls, Growing
 from minicode.model.sampling import sampling
 from minicode.model.schema import plain_schema, wire_name
@@ -229,8 +228,8 @@ class Reader:
             self.complete = self.over = True
             return ()
         try:
-            value = json.loads(data)
-        except (ValueError, RecursionError):
+            value = load(data)
+        except ValueError:
             raise faults.fault("garbled", cause="a chunk that is no JSON") from None
         if not isinstance(value, dict):
             return ()

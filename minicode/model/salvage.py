@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minicode.messages import Call, Json, ToolSpec
+from minicode.model.compact import too_deep
 from minicode.model.deltas import new_call_id
 
 READ_FROM_TEXT = "read from tool-call markup in the text"
@@ -139,10 +140,11 @@ def _typed(value: str, schema: Any) -> Any:
             case "boolean":
                 return bare.lower() in ("true", "1")
             case "object" | "array":
-                return json.loads(bare, strict=False)
+                parsed = json.loads(bare, strict=False)
+                return value if too_deep(parsed) else parsed
             case _:
                 return value
-    except (ValueError, OverflowError):
+    except (ValueError, OverflowError, RecursionError):
         return value
 
 
@@ -161,6 +163,6 @@ def _json_calls(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[li
             return None
         arguments = value.get("arguments", value.get("parameters", {}))
         tool = tools.get(str(value.get("name")))
-        if tool is None or not isinstance(arguments, dict):
+        if tool is None or not isinstance(arguments, dict) or too_deep(arguments):
             return None
         calls.append(Call("", tool.name, arguments, repairs=(READ_FROM_TEXT,)))

@@ -19,6 +19,8 @@ _SINGLE = frozenset({"items", "additionalProperties", "not", "contains", "proper
 
 def wire_name(name: str) -> str:
     """The tool's name as servers accept it. A changed name carries a checksum, so that two never become one."""
+    if not name:
+        return "nameless"  # a call without a name has its result, and must go back with it
     safe = _UNSAFE.sub("_", name)[:_LONGEST_NAME]
     if safe == name:
         return name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 _NAMES = frozenset(
     (
@@ -17,22 +17,9 @@ _NAMES = frozenset(
 _FAMILIES = (
     *("LC_", "XDG_", "PYTHON", "PYENV_", "CONDA_", "UV_", "POETRY_", "PIP_", "TOX_", "PYTEST_", "DJANGO_", "FLASK_"),
     *("GO", "NVM_", "NODE_", "NPM_", "npm_config_", "YARN_", "PNPM_", "BUN_", "DENO_", "VOLTA_", "FNM_", "CARGO_"),
-    *(
-        "RUST",
-        "JAVA_",
-        "MAVEN_",
-        "GRADLE_",
-        "SDKMAN_",
-        "RBENV_",
-        "RUBY",
-        "GEM_",
-        "BUNDLE_",
-        "PHP_",
-        "COMPOSER_",
-        "PERL",
-    ),
-    *("ERL_", "MIX_", "DOTNET_", "NUGET_", "NIX_", "HOMEBREW_", "ASDF_", "MISE_", "CMAKE_", "PKG_CONFIG", "CCACHE_"),
-    *("GIT_AUTHOR_", "GIT_COMMITTER_"),
+    *("RUST", "JAVA_", "MAVEN_", "GRADLE_", "SDKMAN_", "RBENV_", "RUBY", "GEM_", "BUNDLE_", "PHP_", "COMPOSER_"),
+    *("PERL", "ERL_", "MIX_", "DOTNET_", "NUGET_", "NIX_", "HOMEBREW_", "ASDF_", "MISE_", "CMAKE_", "PKG_CONFIG"),
+    *("CCACHE_", "GIT_AUTHOR_", "GIT_COMMITTER_"),
 )
 _ENDINGS = ("_HOME", "_ROOT", "PATH", "FLAGS")
 _SECRET_ENDINGS = (
@@ -58,19 +45,13 @@ _QUIET = {
 }
 
 
-def for_tools(ours: Mapping[str, str], keep: Iterable[str] = ()) -> dict[str, str]:
-    """The environment for a tool's process, made from our own.
-
-    keep: names the user wants passed on although the list does not know them; never the key of the model.
-    """
-    kept = frozenset(keep)
+def for_tools(ours: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a tool's process, made from our own."""
     key = ours.get("MINIMAX_API_KEY") or None
 
     def passes(name: str, value: str) -> bool:
         if name.startswith(_NEVER_BEGIN) or (key and key in value):
             return False
-        if name in kept:
-            return True
         if name in _NEVER or name.upper().split("_")[-1].endswith(_SECRET_ENDINGS):
             return False
         return name in _NAMES or name.startswith(_FAMILIES) or name.endswith(_ENDINGS)

@@ -94,12 +94,12 @@ class Files:
                 temporary = f"{_TEMPORARY}{os.getpid()}-{os.urandom(6).hex()}.tmp"
                 fd = os.open(temporary, _CREATE, 0o666 if before is None else 0o600, dir_fd=parent)
                 try:
-                    with os.fdopen(fd, "wb", buffering=0) as file:
+                    with os.fdopen(fd, "wb", buffering=0):
                         _write_all(fd, data)
                         if before is not None:
                             _copy_traits(path, parent, fd, name)
                         os.fsync(fd)
-                        made = os.fstat(file.fileno())
+                        made = os.fstat(fd)
                     self._check(path, parent, before, name)
                     os.replace(temporary, path.name, src_dir_fd=parent, dst_dir_fd=parent)
                 except BaseException:  # why: whatever ended it, a half-written file must not stay

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -38,9 +39,14 @@ _OVERRIDES = (
     "color.ui=false",
     "advice.detachedHead=false",
 )
-# Attacker-named sections cannot be overridden blindly; they are looked up, and what each is given instead.
-_PROGRAMS = r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(textconv|command))$"
-_INSTEAD = {"required": "false", "driver": "false"}
+# Sections whose names the repository chooses cannot be overridden blindly; they are looked up, and given this instead.
+_PROGRAMS = (
+    r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(textconv|command)"
+    r"|hook\..*\.command|submodule\..*\.ignore)$"
+)
+_INSTEAD = {"required": "false", "driver": "false", "command": "true", "textconv": "cat", "ignore": "dirty"}
+# As `git lfs install --local` writes them. A filter is a shell line, so only the very words are known to be harmless.
+_LFS = re.compile(r"git-lfs (clean|smudge|filter-process)( --skip)?( -- %f)?")
 _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
     "GIT_PAGER": "cat",
@@ -67,8 +73,8 @@ async def run_git(
     """Run `git <arguments>` in the root or `folder`, hooks and every configured program off.
 
     writes: it may take locks. filters: it may touch file contents by way of filters, so that the repository's own are
-    looked up and turned off (those of git-lfs excepted). seconds, keep: see
-    `Processes.run`. Raises Refused if there is no git.
+    looked up and turned off (those of git-lfs excepted). seconds, keep: see `Processes.run`. Raises Refused if there is
+    no git.
     """
     program = _program(workspace)
     folder = folder or workspace.root
@@ -77,7 +83,7 @@ async def run_git(
     if writes:
         await _check_work_tree([program, *overrides], workspace, folder, environment)
     if filters:
-        overrides += await _without_filters(workspace, [program, *overrides], folder, environment)
+        environment |= await _without_filters(workspace, [program, *overrides], folder, environment)
     return await workspace.processes.run(
         [program, *overrides, *arguments],
         folder,
@@ -90,8 +96,12 @@ async def run_git(
 
 async def _without_filters(
     workspace: Workspace, git: Sequence[str], folder: Path, environment: dict[str, str]
-) -> list[str]:
-    """`-c` options that turn off the programs which the repository itself, not the user, has configured."""
+) -> dict[str, str]:
+    """What turns off the programs which the repository itself has configured, and hooks whoever did.
+
+    As environment, not as `-c key=value`: a key with a `=` in it would be cut there. Raises Refused if they cannot all
+    be known.
+    """
     listed = await workspace.processes.run(
         [*git, "config", "--includes", "--show-scope", "-z", "--get-regexp", _PROGRAMS],
         folder,
@@ -99,15 +109,21 @@ async def _without_filters(
         environment=environment,
         errors_apart=True,
     )
-    words = []
+    # 1 is "none"; 128 is a folder or a configuration for which the call itself will fail too.
+    if listed.code not in (0, 1, 128) or listed.ended or listed.total > HEAD:
+        raise Refused("git was not run: what the repository's configuration would start cannot be found out.")
+    keys = []
     fields = listed.output.decode("utf-8", "surrogateescape").split("\0")
     for scope, entry in zip(fields[::2], fields[1::2], strict=False):
         key, _, value = entry.partition("\n")
-        if scope not in ("local", "worktree") or value.startswith("git-lfs "):
+        if not key.startswith("hook.") and (scope not in ("local", "worktree") or _LFS.fullmatch(value)):
             continue
-        last = key.rpartition(".")[2].lower()
-        words += ["-c", f"{key}={_INSTEAD.get(last, '')}"]
-    return words
+        keys.append(key)
+    instead = {"GIT_CONFIG_COUNT": str(len(keys))}
+    for number, key in enumerate(keys):
+        instead[f"GIT_CONFIG_KEY_{number}"] = key
+        instead[f"GIT_CONFIG_VALUE_{number}"] = _INSTEAD.get(key.rpartition(".")[2], "")
+    return instead
 
 
 async def _check_work_tree(git: Sequence[str], workspace: Workspace, folder: Path, environment: dict[str, str]) -> None:
@@ -145,11 +161,12 @@ def git_problem(finished: Finished) -> str:
 def safe_path(workspace: Workspace) -> str:
     """PATH without relative folders and without those the workspace could have filled."""
     path = workspace.processes.environment.get("PATH", os.defpath)
-    return os.pathsep.join(
-        part
-        for part in path.split(os.pathsep)
-        if part.startswith("/") and not Path(part).is_relative_to(workspace.root)
-    )
+    ours = (workspace.root, *workspace.folder.extra)
+
+    def foreign(part: str) -> bool:
+        return part.startswith("/") and not any(Path(os.path.realpath(part)).is_relative_to(base) for base in ours)
+
+    return os.pathsep.join(filter(foreign, path.split(os.pathsep)))
 
 
 def _program(workspace: Workspace) -> str:

@@ -5,20 +5,23 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from minicode.workspace.folder import Refused
+
 
 def glob_filter(pattern: str) -> Callable[[str], bool]:
     """Whether a path, relative and with slashes, fits. "" fits all.
 
     Without a slash the pattern is for the name in any folder; with one for the whole path. `**` crosses folders, `*`
-    and `?` do not, `{a,b}` is a choice, a leading `!` turns it round.
+    and `?` do not, `{a,b}` is a choice, a leading `!` turns it round. Raises Refused for one that has no meaning.
     """
     if not pattern:
         return lambda path: True
     wanted = not pattern.startswith("!")
-    pattern = pattern.removeprefix("!").removeprefix("./").removeprefix("/")
-    if "/" not in pattern:
-        pattern = f"**/{pattern}"
-    match = re.compile(_expression(pattern)).fullmatch
+    rooted = pattern.removeprefix("!").removeprefix("./").removeprefix("/")
+    try:
+        match = re.compile(_expression(rooted if "/" in rooted else f"**/{rooted}")).fullmatch
+    except re.error as error:
+        raise Refused(f"`{pattern}` is not a glob pattern: {error.msg}.") from None
     return lambda path: (match(path) is not None) is wanted
 
 

@@ -78,7 +78,7 @@ class _Pipe:
         self.total += len(data)
         room = self._keep - len(self._head)
         self._head += data[:room]
-        if rest := data[room:] if room < len(data) else b"":
+        if rest := data[room:]:
             self._tail.append(rest)
             self._tail_size += len(rest)
             while self._tail_size - len(self._tail[0]) >= TAIL:
@@ -139,8 +139,8 @@ class Processes:
         """Run a program to its end, with an empty stdin and no terminal, in a session of its own.
 
         The result comes when the program itself ends; what it left running is ended too, and so is all of it after
-        `seconds` or when the awaiting task is cancelled. environment: added to the usual one. keep: how
-        many bytes from the beginning of the output are kept. Raises Refused if the program or the folder is not there.
+        `seconds` or when the awaiting task is cancelled. environment: added to the usual one. keep: how many bytes from
+        the beginning of the output are kept. Raises Refused if the program or the folder is not there.
         """
         if not self._adopting:
             adopt_orphans()

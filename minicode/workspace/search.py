@@ -28,17 +28,8 @@ _MODES = {"content": "-n", "files": "-l", "count": "-c"}
 # Left out where there is neither ripgrep nor a git repository to say what is ignored.
 _USUALLY_IGNORED = frozenset(
     (
-        ".git",
-        ".hg",
-        ".svn",
-        "node_modules",
-        "__pycache__",
-        ".venv",
-        "venv",
-        ".tox",
-        ".mypy_cache",
-        ".ruff_cache",
-        "target",
+        *(".git", ".hg", ".svn", ".venv", "venv", ".tox", ".mypy_cache", ".ruff_cache"),
+        *("__pycache__", "node_modules", "target"),
     )
 )
 _LARGEST = 20 * 2**20

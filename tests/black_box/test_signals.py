@@ -73,6 +73,17 @@ def test_a_signal_ends_the_run_whole(
     assert "partial" not in json.dumps(server.requests[-1].body) and "just thinking" not in str(server.requests[-1].raw)
 
 
+def test_a_second_signal_is_less_patient(program: Any, rehearse: Any, bell: Any) -> None:
+    """It costs a stubborn command its grace, and nothing else: nobody is left behind, and the result is told."""
+    running = program.start("run", "--json", "go", server=rehearse(steps(tool(bell, "TERM"), ANSWER)))
+    bell.wait()
+    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(signal.SIGTERM)
+    ran = running.end(within=SOON)
+    assert ran.code in (130, 143) and ran.result["subtype"] == "error_interrupted"
+    assert [e["text"].split()[0] for e in program.journal() if e["kind"] == "result"] == ["interrupted:", "did"]
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_while_the_prompt_is_read(program: Any, number: signal.Signals) -> None:
     reading, writing = os.pipe()

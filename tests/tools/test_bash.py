@@ -41,8 +41,10 @@ async def test_garbage_is_sendable(run) -> None:
 async def test_timeout_in_seconds_or_milliseconds(run) -> None:
     result = await run("bash", command="echo before; sleep 100", timeout=1)
     assert result.failed and result.text == "before\n[stopped after 1 s (timeout); the output so far is above]"
-    quick = await run("bash", command="sleep 100", timeout_ms=2000)
-    assert "stopped after 2 s" in quick.text
+    quick = await run("bash", command="sleep 100", timeout_ms=1000)
+    assert "stopped after 1 s" in quick.text
+    patient = await run("bash", command="sleep 1.9; echo done", timeout=1801)
+    assert patient.text == "done\n[exit code 0]"
 
 
 async def test_what_was_left_behind_is_told(run) -> None:

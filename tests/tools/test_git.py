@@ -56,6 +56,9 @@ async def test_the_usual_way(run, repository: Path) -> None:
         ["commit", "--trailer", "x:y", "-m", "x"],
         ["add", "-p"],
         ["add", "--pathspec-from-file=/etc/passwd"],
+        ["diff", "--submodule=diff"],
+        ["restore", "--recurse-submodules", "."],
+        ["status", "--ignore-submodules=none"],
     ],
 )
 async def test_not_done(run, repository: Path, args: list[str]) -> None:
@@ -63,6 +66,13 @@ async def test_not_done(run, repository: Path, args: list[str]) -> None:
     assert result.failed
     assert "root:" not in result.text
     assert not (repository / "canary").exists()
+
+
+async def test_a_link_does_not_lead_outside(run, root: Path) -> None:
+    (root / "link").symlink_to("/etc")
+    (root / "a.txt").write_text("one\n")
+    compared = await run("git", args=["diff", "link/passwd", "a.txt"])
+    assert compared.failed and "outside the workspace" in compared.text
 
 
 async def test_outside_a_repository_and_without_commits(run, root: Path) -> None:

@@ -94,6 +94,9 @@ def test_what_was_mended_is_told(schemas: dict[str, Any]) -> None:
         "unknown parameter `cats` was ignored",
         "`timeout` was read as a whole number",
     )
+    todos = [{"content": "a", "status": "Pending"}, {"content": "b", "status": "pending"}]
+    (told,) = mend("todo", {"todos": todos}, schemas).repairs
+    assert told.startswith("`status` was read as")
 
 
 @pytest.mark.parametrize(

@@ -34,3 +34,4 @@ async def test_glob(run, root: Path) -> None:
     assert "1 of 3 files" in (await run("glob", pattern="*", limit=1)).text
     assert (await run("list_directory", path="src")).text.count("\n") == 2  # two files, and the note on the name
     assert (await run("glob", pattern="*", path="none")).failed
+    assert "`[z-a]` is not a glob pattern" in (await run("glob", pattern="[z-a]")).text

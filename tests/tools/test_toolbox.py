@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from minicode import show
 from minicode.messages import Call
-from minicode.show import Line
 from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope
 
 HEAD = """
 import asyncio
 from typing import Annotated
-from minicode.toolkit import Line, Refused, Result, Scope, tool
+from minicode.toolkit import Line, Refused, Result, Scope, Tests, Todos, tool
 
 @tool(effect="reads")
 """
@@ -112,12 +112,18 @@ async def test_only_a_cancellation_is_raised(tmp_path: Path, scope: Scope) -> No
 async def test_results_are_clean_and_bounded(tmp_path: Path, scope: Scope, spilled: Path) -> None:
     body = (
         'async def loud() -> Result:\n    "Loud."\n'
-        '    return Result("\\x1b[2J\\ud800" + "x\\n" * 100_000, (Line("\\x1b]0;t\\x07shown"),))\n'
+        '    evil = "\\x1b]0;t\\x07"\n'
+        '    tests, todos = Tests(0, 1, 0, ((evil + "t", evil + "why"),)), Todos(((evil + "a", "pending"),))\n'
+        '    return Result("\\x1b[2J\\ud800" + "x\\n" * 100_000, (Line(evil + "shown"), tests, todos))\n'
     )
     result = await call(Toolbox.load([("user", put(tmp_path / "place", "loud", body))]), scope, "loud")
     result.text.encode("utf-8")
     assert len(result.text.encode()) <= 30_000 and "\x1b" not in result.text
-    assert result.show == (Line("shown"),)
+    assert result.show == (
+        show.Line("shown"),
+        show.Tests(0, 1, 0, (("t", "why"),)),
+        show.Todos((("a", "pending"),)),
+    )
     (kept,) = spilled.iterdir()
     assert str(kept) in result.text and kept.stat().st_size > 200_000
 

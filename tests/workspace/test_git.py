@@ -38,6 +38,8 @@ CALLS = (
     ["add", "."],
     ["commit", "--allow-empty", "-m", "x"],
     ["stash"],
+    ["stash", "list", "-p"],
+    ["stash", "show", "-p"],
     ["stash", "pop"],
     ["restore", "."],
     ["branch", "other"],
@@ -52,19 +54,23 @@ async def test_a_hostile_repository_runs_nothing(workspace: Workspace, root: Pat
     for key in (
         *("core.fsmonitor", "core.pager", "core.editor", "core.sshCommand", "diff.external", "gpg.program"),
         *("filter.evil.clean", "filter.evil.smudge", "filter.evil.process", "diff.evil.textconv", "diff.evil.command"),
-        *("merge.evil.driver", "credential.helper", "core.askPass", "sequence.editor"),
+        *("filter.e=vil.clean", "filter.e=vil.smudge", "diff.e=vil.textconv"),
+        *("merge.evil.driver", "credential.helper", "core.askPass", "sequence.editor", "hook.evil.command"),
     ):
         git("config", key, str(program))
+    git("config", "hook.evil.event", "pre-commit")
     for key in ("commit.gpgSign", "log.showSignature", "filter.evil.required"):
         git("config", key, "true")
-    (root / ".gitattributes").write_text("* filter=evil diff=evil merge=evil\n")
+    (root / ".gitattributes").write_text("* filter=evil diff=evil merge=evil\nb.txt filter=e=vil diff=e=vil\n")
+    (root / "b.txt").write_text("one\n")
     hooks = root / ".git/hooks"
     for hook in ("pre-commit", "post-index-change", "commit-msg", "post-commit", "post-checkout", "prepare-commit-msg"):
         (hooks / hook).write_text(f"#!/bin/sh\necho hook {hook} >> {canary}\n")
         (hooks / hook).chmod(0o755)
     for number, call in enumerate(CALLS):
-        if call != ["stash", "pop"]:
+        if call[0] != "stash" or call == ["stash"]:
             (root / "a.txt").write_text(f"change {number}\n")
+            (root / "b.txt").write_text(f"change {number}\n")
         finished = await run_git(workspace, call, writes=True)
         assert finished.code == 0, (call, finished.errors)
         assert not canary.exists(), (call, canary.read_text())
@@ -72,6 +78,29 @@ async def test_a_hostile_repository_runs_nothing(workspace: Workspace, root: Pat
     with suppress(subprocess.CalledProcessError):
         git("status")
     assert canary.exists()
+
+
+async def test_more_configuration_than_can_be_read_is_refused(workspace: Workspace, root: Path, git: Git) -> None:
+    with (root / ".git/config").open("a") as file:
+        file.write('[filter "x"]\n' + f"\tclean = {'x' * 1000}\n" * 5000)
+    with pytest.raises(Refused, match="cannot be found out"):
+        await run_git(workspace, ["status"])
+
+
+async def test_only_the_real_filter_of_git_lfs_is_left_on(
+    workspace: Workspace, root: Path, git: Git, tmp_path: Path
+) -> None:
+    git("config", "filter.lfs.clean", f"git-lfs clean; touch {tmp_path}/canary; cat")
+    (root / ".gitattributes").write_text("*.txt filter=lfs\n")
+    (root / "a.txt").write_text("two\n")
+    assert (await run_git(workspace, ["add", "."], writes=True)).code == 0
+    assert not (tmp_path / "canary").exists()
+    git("config", "filter.lfs.clean", "git-lfs clean -- %f")
+    git("config", "filter.lfs.required", "true")
+    (root / "a.txt").write_text("three\n")
+    added = await run_git(workspace, ["add", "."], writes=True)
+    # It ran: where git-lfs is not installed, git says so.
+    assert b"git-lfs" in added.errors or git("show", ":a.txt").startswith("version https://git-lfs")
 
 
 async def test_filters_of_the_user_still_work(workspace: Workspace, root: Path, git: Git, home: Path) -> None:
@@ -102,7 +131,8 @@ async def test_a_foreign_work_tree_is_not_written(workspace: Workspace, root: Pa
 async def test_git_planted_in_the_workspace_is_not_used(root: Path, tmp_path: Path) -> None:
     (root / "git").write_text(f"#!/bin/sh\ntouch {tmp_path}/canary\n")
     (root / "git").chmod(0o755)
-    workspace = Workspace.at(root, environment={"PATH": f"{root}:.:/usr/bin:/bin"})
+    (tmp_path / "link").symlink_to(root)
+    workspace = Workspace.at(root, environment={"PATH": f"{root}:{tmp_path}/link:.:/usr/bin:/bin"})
     finished = await run_git(workspace, ["--version"])
     assert finished.output.startswith(b"git version") and not (tmp_path / "canary").exists()
     with pytest.raises(Refused, match="not installed"):

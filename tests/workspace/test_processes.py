@@ -169,9 +169,8 @@ def test_environment() -> None:
         "LD_PRELOAD": "/evil.so",
         "BASH_ENV": "/evil",
         "WHATEVER": "w",
-        "MINE": "m",
     }
-    passed = for_tools(ours, keep=["MINE", "MINIMAX_API_KEY"])
+    passed = for_tools(ours)
     assert {name: passed[name] for name in ours if name in passed} == {
         "PATH": "/bin",
         "HOME": "/h",
@@ -180,7 +179,6 @@ def test_environment() -> None:
         "GOPATH": "/go",
         "JAVA_HOME": "/j",
         "CFLAGS": "-O2",
-        "MINE": "m",
     }
     assert passed["GIT_TERMINAL_PROMPT"] == "0" and passed["PAGER"] == "cat"
 

@@ -10,9 +10,6 @@ from minicode.lab.rehearsal.conversation import Asked, Json, Refusal, Reply, Too
 from minicode.lab.rehearsal.script import Call, Say, Shape, Think
 from minicode.messages import usage_to_json
 
-EMPTY = "chat content is empty"
-ENVELOPE_TYPES = {400: "invalid_request_error", 401: "authorized_error", 429: "rate_limit_error"}
-
 
 def read(body: Mapping[str, Any]) -> Asked:
     """The request's parts. Raises Refusal for what has not even the right form."""
@@ -183,6 +180,7 @@ def argument_pieces(arguments: Mapping[str, Any], raw: str | None, shape: Shape)
     return first + pieces(text, shape.argument_piece or len(text))
 
 
-def envelope(status: int, message: str, request_id: str, kind: str = "") -> Json:
-    kind = kind or ENVELOPE_TYPES.get(status, "overloaded_error" if status == 529 else "api_error")
-    return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
+def envelope(status: int, message: str, request_id: str) -> Json:
+    names = {400: "invalid_request_error", 401: "authorized_error", 429: "rate_limit_error", 529: "overloaded_error"}
+    error = {"type": names.get(status, "api_error"), "message": message}
+    return {"type": "error", "error": error, "request_id": request_id}

@@ -253,7 +253,7 @@ def _one_call(index: int, call: Call, shape: Shape) -> Iterator[Json]:
         yield {"index": index, "id": None, "type": "function", "function": {"name": None, "arguments": ""}}
 
 
-def envelope(status: int, message: str, request_id: str, kind: str = "") -> Json:
+def envelope(status: int, message: str, request_id: str) -> Json:
     names = {400: "bad_request_error", 401: "authorized_error", 429: "rate_limit_error", 529: "overloaded_error"}
-    error = {"type": kind or names.get(status, "api_error"), "message": message, "http_code": str(status)}
+    error = {"type": names.get(status, "api_error"), "message": message, "http_code": str(status)}
     return {"type": "error", "error": error, "request_id": request_id}

@@ -41,8 +41,8 @@ def unmet(expect: Expect, asked: Asked) -> str:
     return ""
 
 
-def _short(text: str, most: int = 300) -> str:
-    return repr(text if len(text) <= most else f"{text[: most // 2]} … {text[-most // 2 :]}")
+def _short(text: str) -> str:
+    return repr(text if len(text) <= 300 else f"{text[:150]} … {text[-150:]}")
 
 
 def settle(step: Step, asked: Asked, seed: bytes, count: tuple[int, int, int]) -> Reply:

@@ -31,7 +31,6 @@ ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "todo": (("todo",), ("items",), ()),
 }
 NAMED = ("grep", "glob", "test", "git", "todo")  # too alike or too free in form to be known by their schema
-STATES = {"pending": "pending", "in_progress": "in_progress", "completed": "completed", "done": "completed"}
 
 
 def call_for(action: str, arguments: Mapping[str, Any], tools: tuple[Tool, ...]) -> tuple[str, Json]:
@@ -112,7 +111,7 @@ def _todo(number: int, item: Any, schema: Mapping[str, Any]) -> Any:
         if name in ("content", "text", "task", "title", "description", "activeForm"):
             filled[name] = text
         elif name in ("status", "state"):
-            filled[name] = STATES.get(state, state)
+            filled[name] = "completed" if state == "done" else state
         elif name == "id":
             filled[name] = number if rule.get("type") == "integer" else str(number)
         elif name in (schema.get("required") or ()):
