@@ -35,7 +35,9 @@ _ANNOUNCES = re.compile(
 
 
 def same_call(times: int) -> str:
-    return f"{times} times in a row you made this very call. Its result will not change: try something else."
+    return (
+        f"You made this very call {times} times with nothing new between. Its result will not change: try another way."
+    )
 
 
 def same_thought(times: int) -> str:
@@ -46,29 +48,30 @@ def same_thought(times: int) -> str:
 class Guards:
     """One turn's memory of what the model did. Make a new one for each turn."""
 
-    _call: str = ""
-    _calls: int = 0
+    _counts: dict[str, int] = field(default_factory=dict)
     _made: set[str] = field(default_factory=set)
     _said: frozenset[str] = frozenset()
     _same: int = 0
     _nudged: set[str] = field(default_factory=set)
 
-    def repeated(self, call: Call) -> int:
-        """How often this very call has been made in a row, this time included."""
-        key = _key(call)
-        self._calls = self._calls + 1 if key == self._call else 1
-        self._call = key
-        return self._calls
-
-    def circling(self, reply: Reply) -> int:
-        """How many replies in a row said or thought nearly the same and called nothing new, this one included."""
+    def see(self, reply: Reply) -> int:
+        """Take note of a reply. Returns how many in a row said or thought nearly the same and called nothing new."""
         calls = {_key(call) for call in reply.calls}
-        fresh, self._made = bool(calls - self._made), self._made | calls
+        fresh = bool(calls - self._made)
+        if fresh:
+            self._counts.clear()  # a new call is progress, and old ones may well be due again
+        self._made |= calls
+        for key in calls:
+            self._counts[key] = self._counts.get(key, 0) + 1
         words = _shingles("".join(t.text for t in reply.thinking) + reply.text)
         alike = not fresh and bool(words) and _likeness(words, self._said) > 0.9
         self._same = self._same + 1 if alike else 1
         self._said = words
         return self._same
+
+    def repeated(self, call: Call) -> int:
+        """In how many replies this very call was made since anything new was called, the last one included."""
+        return self._counts.get(_key(call), 0)
 
     def nudge(self, reply: Reply, todos: tuple[str, ...]) -> tuple[str, str]:
         """(why, words) to send after a reply that called nothing but is not an end; ("", "") if it is one.

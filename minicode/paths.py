@@ -86,18 +86,18 @@ def _user_home(env: Mapping[str, str]) -> Path:
         ) from None
 
 
-def work_folder(folder: Path | None) -> Path:
+def work_folder(folder: Path | None, flag: str = "-C") -> Path:
     """The folder to work in: the one named, or the current one. Raises UsageError if it cannot be worked in."""
     try:
         where = Path.cwd() if folder is None else folder.expanduser().absolute()
     except FileNotFoundError:
         raise UsageError("The current folder no longer exists. Change to another one, or name one with -C.") from None
     if not where.exists():
-        raise UsageError(f"There is no folder {where}. Name one that exists with -C.")
+        raise UsageError(f"There is no folder {where}. Name one that exists with {flag}.")
     if not where.is_dir():
-        raise UsageError(f"{where} is not a folder. Name one with -C.")
+        raise UsageError(f"{where} is not a folder. Name one with {flag}.")
     if not os.access(where, os.R_OK | os.X_OK):
-        raise UsageError(f"The folder {where} cannot be read. Check its permissions, or name another one with -C.")
+        raise UsageError(f"The folder {where} cannot be read. Check its permissions, or name another one with {flag}.")
     return where.resolve()
 
 

@@ -27,7 +27,7 @@ from minicode.events import (
     TurnStarted,
     Withdrawn,
 )
-from minicode.messages import ToolResult, Usage, usage_to_json
+from minicode.messages import Call, ToolResult, Usage, usage_to_json
 from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
 from minicode.text import clean, count
 
@@ -80,6 +80,8 @@ class Progress:
         self._write = write
         self._colour = colour
         self._at = ""  # what the unfinished line is made of: "thinking", "text" or nothing
+        self._running: list[str] = []  # ids of calls
+        self._refused: set[str] = set()
 
     def show(self, event: Event) -> None:
         match event:
@@ -93,10 +95,12 @@ class Progress:
             case Retrying(attempt, tries, wait, reason):
                 self._line("yellow", f"  try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s.")
             case CallStarted(call):
+                self._running.append(call.id)
                 self._line("bold", f"● {call.name} {brief(dict(call.arguments))}")
             case CallDone(call, result, show, seconds):
-                self._done(result, show, seconds)
+                self._done(call, result, show, seconds)
             case Denied(call, reason):
+                self._refused.add(call.id)
                 self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
             case Noted(level, text):
                 self._line("dim" if level == "info" else "yellow", f"  {text}")
@@ -107,12 +111,18 @@ class Progress:
             case _:
                 assert_never(event)
 
-    def _done(self, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
+    def _done(self, call: Call, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
         """The outcome in a line, then what there is to see. A tool that sums itself up speaks for itself."""
+        if call.id in self._refused:
+            return  # it was told with the refusal
+        beside = len(self._running) > 1
+        if call.id in self._running:
+            self._running.remove(call.id)
         summary = next(filter(None, (_summary(block, result) for block in show)), result.text)
         took = f"  ({seconds:.1f} s)" if seconds >= 0.1 else ""
         style, mark = ("red", "✗") if result.failed else ("green", "✓")
-        self._line(style, f"  {mark} {_first(summary)}{took}")
+        whose = f"{call.name} {brief(dict(call.arguments))[:40]}: " if beside else ""
+        self._line(style, f"  {mark} {whose}{_first(summary)}{took}")
         for block in show:
             if not isinstance(block, Line) or block.text != summary:
                 self._block(block)
@@ -139,6 +149,8 @@ class Progress:
         match block:
             case Line(text):
                 self._line("dim", f"    {text}")
+            case Output(text) if not text.strip():
+                return
             case Output(text):
                 lines = text.rstrip("\n").split("\n")
                 shown = lines if len(lines) <= 8 else [*lines[:3], f"… {len(lines) - 7} lines …", *lines[-4:]]
@@ -236,14 +248,14 @@ def failed(error: str, exit_code: int) -> TurnEnded:
     return TurnEnded("failed", "", Usage(), 0, 0, 0, error, exit_code)
 
 
-def footer(ended: TurnEnded, session_id: str, cost: float | None) -> str:
-    """One line for a person at the end of a run."""
+def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
+    """One line for a person at the end of a run. kept: where the session is, in words."""
     use = ended.usage
     cached = f", {use.cache_read * 100 // use.context} % cached" if use.context else ""
     price = f", ${cost:.4f}" if cost is not None else ""
     return (
         f"{ended.steps} steps, thought {ended.returned}/{ended.issued}, "
-        f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · session {session_id}"
+        f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · {kept}"
     )
 
 

@@ -284,7 +284,7 @@ class Session:
         done.thinking.clear()
         done.text.clear()
         self._tell(ReplyDone(reply))
-        alike = done.guards.circling(reply)
+        alike = done.guards.see(reply)
         if alike == TOLD:
             done.asides.append(guards.same_thought(alike))
         elif alike >= STOPPED:
@@ -294,7 +294,7 @@ class Session:
         times = self._turn.guards.repeated(call)
         if times >= STOPPED:
             self._turn.stop = "loop"
-            return f"not run: you have made this very call {times} times in a row"
+            return f"not run: you made this very call {times} times with nothing new"
         if times >= TOLD:
             self._turn.asides.append(guards.same_call(times))
         return None

@@ -60,19 +60,23 @@ class Layered:
 
 FIELDS = {f.name: f for f in fields(Settings)}
 _TABLES = ("timeouts",)
+_NEEDED = ("model", "base_url")
+_OURS = ("base_url",)  # a project must not choose where the user's key and code go
 
 
-def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[str] = ()) -> Layered:
+def load(
+    file: Path, flags: Mapping[str, Any], assignments: Iterable[str] = (), *, project: Path | None = None
+) -> Layered:
     """Read the layers, weakest first.
 
-    files: user's, then project's; those that do not exist are skipped. flags: values given on the command line, None
-    where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file, line and key, or
-    variable and key; UsageError for what the command line says.
+    file: the user's. project: a trusted project's, None to read none. Either need not exist. flags: values given on
+    the command line, None where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file,
+    line and key, or variable and key; UsageError for what the command line says.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for path in files:
-        for key, value in _read(path).items():
+    for path in filter(None, (file, project)):
+        for key, value in _read(path, () if path is file else _OURS).items():
             values[key], origins[key] = value, str(path)
     for variable, key in ENVIRONMENT.items():
         if text := os.environ.get(variable):
@@ -91,7 +95,7 @@ def load(files: Iterable[Path], flags: Mapping[str, Any], assignments: Iterable[
     return Layered(replace(Settings(), **values), origins)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path, refused: tuple[str, ...]) -> dict[str, Any]:
     try:
         raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
@@ -116,6 +120,10 @@ def _read(path: Path) -> dict[str, Any]:
             flat.update({f"{key}_{name}": (inner, f"{key}.{name}") for name, inner in value.items()})
         else:
             flat[key] = (value, key)
+    for key in set(flat).intersection(refused):
+        raise ConfigError(
+            f"{path}:{_line_of(text, key)}: a project may not set `{key}`; set it in your own config.toml."
+        )
     return {key: _checked(key, value, f"{path}:{_line_of(text, shown)}", shown) for key, (value, shown) in flat.items()}
 
 
@@ -140,6 +148,8 @@ def _line_of(text: str, shown: str) -> int:
 def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
     shown = shown or key
     wrong = UsageError if where.startswith("--") else ConfigError
+    if key in _TABLES:
+        raise wrong(f"{where}: `{shown}` is a table: write [{shown}] and the keys below it.")
     if key not in FIELDS:
         near = get_close_matches(key, FIELDS, n=1)
         hint = f" Did you mean `{_spelt(near[0], shown)}`?" if near else " `minicode config` lists the keys."
@@ -148,6 +158,8 @@ def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
     good, wanted = _fits(value, default)
     if good is None:
         raise wrong(f"{where}: `{shown}` must be {wanted}, not {value!r}.")
+    if key in _NEEDED and not str(good).strip():
+        raise wrong(f"{where}: `{shown}` must not be empty.")
     if meta["choices"] and good not in meta["choices"]:
         raise wrong(f"{where}: `{shown}` must be one of {', '.join(meta['choices'])}, not {value!r}.")
     if meta["least"] is not None and good < meta["least"]:

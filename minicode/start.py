@@ -83,8 +83,8 @@ def ground(
     """Raises UsageError for a folder that cannot be worked in, ConfigError for settings that are wrong."""
     where = paths.work_folder(folder)
     places = paths.places()
-    files = [places.config_file, *([where / paths.PROJECT / "config.toml"] if trust else [])]
-    layered = settings.load(files, flags or {}, assignments)
+    project = where / paths.PROJECT / "config.toml" if trust else None
+    layered = settings.load(places.config_file, flags or {}, assignments, project=project)
     return Ground(where, places, layered, where if trust else None)
 
 
@@ -114,7 +114,8 @@ def start(plan: Plan) -> Started:
     model = connect(base)
     journal, more = open_journal(plan, base)
     blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
-    workspace = Workspace.at(base.folder, [paths.work_folder(p) for p in plan.extra], readable=[blobs.folder])
+    extra = [paths.work_folder(folder, "--add-dir") for folder in plan.extra]
+    workspace = Workspace.at(base.folder, extra, readable=[blobs.folder])
     session = Session(
         journal,
         model,

@@ -100,7 +100,9 @@ def _repository(folder: Path) -> Finding:
 
 def _home(base: Ground) -> Finding:
     try:
-        paths.private_dir(base.places.sessions)
+        folder = paths.private_dir(base.places.sessions)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            return Finding("bad", "sessions", f"{folder} cannot be written to.", StorageError.exit_code)
         return Finding("ok", "sessions", f"kept in {base.places.sessions}")
     except StorageError as error:
         return Finding("bad", "sessions", str(error), error.exit_code)

@@ -21,7 +21,7 @@ from minicode.events import Event, TurnEnded, TurnStarted
 from minicode.model import catalogue
 from minicode.start import Plan, Started, start
 
-PATIENCE = 0.5  # seconds a silent stdin may hold up a prompt that was given as an argument
+PATIENCE = 3.0  # seconds a silent stdin may hold up a prompt that was given as an argument
 LARGEST_PROMPT = 4 << 20
 BY_SIGNAL = "Stopped by a signal."
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -191,7 +191,8 @@ class _Run:
                 self.out.write(text.rstrip("\n") + "\n")
             if ended.error:
                 plain.warn(f"minicode: {ended.error}")
-            plain.warn(plain.footer(ended, session.journal.id, cost))
+            kept = f"session {session.journal.id}" if session.journal.path else "not kept"
+            plain.warn(plain.footer(ended, kept, cost))
         else:
             more = {"structured_output": value} if value is not None else {}
             last = plain.result(ended, session.journal.id, self.begin, cost, **more)
@@ -201,6 +202,7 @@ class _Run:
 
 def read_prompt(argument: str | None) -> str:
     """The prompt from the argument, stdin, or both. Raises UsageError if it is missing, empty or not text."""
+    argument = None if argument == "-" else argument  # as everywhere: what is piped in
     piped = _stdin(wait=argument is None)
     if b"\0" in piped:
         raise UsageError("stdin is not text: it holds NUL bytes. Pipe text, or name the file in the prompt.")

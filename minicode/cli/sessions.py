@@ -87,14 +87,22 @@ def verify(session: str) -> int:
         return step.body
 
     report = check(path, rebuild)
-    good = report.ok and not report.unanswered and whole == report.requests
-    print(f"session {path.stem}: {'sound' if good else 'NOT SOUND'}")
+    wrong = [
+        *([f"{report.damaged} unreadable lines"] if report.damaged else []),
+        *(["a torn end"] if report.torn else []),
+        *([f"results that answer no call: {', '.join(report.orphans)}"] if report.orphans else []),
+        *([f"requests that come out otherwise: {', '.join(report.mismatched)}"] if report.mismatched else []),
+        *(["thoughts that are not in a later request"] if whole < report.requests else []),
+    ]
+    print(f"session {path.stem}: {'NOT SOUND: ' + '; '.join(wrong) if wrong else 'sound'}")
+    if report.unanswered:
+        print("  calls without a result yet: it is running, or was cut short; `-c` tells M2 so and goes on")
     print(f"  entries {report.entries}, unreadable lines {report.damaged}, torn end {'yes' if report.torn else 'no'}")
     print(f"  calls {report.calls}, unanswered {len(report.unanswered)}, results of no call {len(report.orphans)}")
     print(f"  requests {report.requests}, rebuilt byte for byte {report.checked - len(report.mismatched)}")
     print(f"  requests that give back every earlier thought word for word {whole}")
     print(f"  thought {report.returned}/{report.issued} in the last request")
-    return 0 if good else 1
+    return 1 if wrong else 0
 
 
 def _local(stamp: str) -> str:

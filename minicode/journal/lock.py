@@ -87,9 +87,7 @@ def _in_use(session: Path, holder: Json, mark: Path | None = None) -> SessionInU
     where = "" if host == os.uname().nodename or not host else f" on {host}"
     who = f"process {pid}{where} (since {since})" if pid else "another process"
     advice = f" If that process is gone, delete {mark}." if mark else ""
-    return SessionInUse(
-        f"The session {session.stem} is in use by {who}. Wait until it ends, or go on in a copy with --fork.{advice}"
-    )
+    return SessionInUse(f"The session {session.stem} is in use by {who}. Wait until it ends, or end it.{advice}")
 
 
 def _me() -> Json:

@@ -207,8 +207,11 @@ def _substitute(path: Path) -> Entry:
 
 
 def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    """Raises SessionError for a folder that is there and cannot be read: its sessions are not gone."""
     try:
         with os.scandir(folder) as items:
             return list(items)
+    except PermissionError:
+        raise SessionError(f"{folder} cannot be read: permission is denied. Its sessions cannot be listed.") from None
     except OSError:
         return []

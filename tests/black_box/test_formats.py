@@ -26,7 +26,14 @@ def test_text_is_the_answer_and_nothing_else(program: Any, rehearse: Any, tmp_pa
     ran = program("run", "go", "-o", str(last), server=rehearse(TASK), env={"LANG": "C", "PYTHONIOENCODING": "ascii"})
     assert (ran.code, ran.out) == (0, "Done — naïvely.\n")
     assert last.read_text("utf-8") == "Done — naïvely.\n"
-    for told in ("∴ Look first.", "● bash echo a b c", "✓ exit code 0", "    a b c", "thought 2/2", program.journals[0].stem):
+    for told in (
+        "∴ Look first.",
+        "● bash echo a b c",
+        "✓ exit code 0",
+        "    a b c",
+        "thought 2/2",
+        program.journals[0].stem,
+    ):
         assert told in ran.err
     assert "\x1b" not in ran.err, "no colours where there is no terminal"
 

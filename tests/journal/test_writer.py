@@ -94,7 +94,7 @@ def test_what_cannot_be_a_record_changes_nothing(session: Journal) -> None:
 
 def test_a_second_opener_is_told_who_holds_it_and_the_first_is_unharmed(session: Journal) -> None:
     assert session.path
-    with pytest.raises(SessionInUse, match=r"process \d+ \(since .*--fork"):
+    with pytest.raises(SessionInUse, match=r"process \d+ \(since .*Wait until it ends"):
         Journal.open(session.path)
     entry = session.append("note", {"level": "info", "text": "still here"})
     assert load(session.path).entries[-1] == entry

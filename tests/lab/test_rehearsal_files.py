@@ -13,7 +13,7 @@ import pytest
 
 from minicode.errors import UsageError
 from minicode.lab.rehearsal import Call, Do, Expect, Fault, Say, Script, Shape, Step, Think
-from minicode.lab.rehearsal.files import load
+from minicode.lab.rehearsal.files import EXAMPLE, load
 from minicode.messages import Usage
 
 REPOSITORY = Path(__file__).parents[2]
@@ -137,3 +137,9 @@ def test_the_command_once_ends_with_the_script_and_tells_of_failures(tmp_path: P
         assert one.send(headers=key)[0] == 200
         _, err = process.communicate(timeout=10)
     assert process.returncode == 1 and "Request 2: messages must not be empty." in err
+
+
+def test_the_example_is_a_script() -> None:
+    script = load(EXAMPLE)
+    assert len(script.steps) == 5
+    assert script.after == "repeat"

@@ -252,7 +252,7 @@ def test_brief(arguments: dict[str, Any], line: str) -> None:
     ],
 )
 def test_footer(usage: Usage, cost: float | None, line: str) -> None:
-    assert plain.footer(TurnEnded("done", "", usage, 2, 3, 4), "s1", cost) == line
+    assert plain.footer(TurnEnded("done", "", usage, 2, 3, 4), "session s1", cost) == line
 
 
 # -- for a script

@@ -21,11 +21,11 @@ def file(tmp_path: Path) -> Path:
 
 def read(file: Path, content: str | bytes) -> Layered:
     file.write_bytes(content if isinstance(content, bytes) else content.encode())
-    return load([file], {})
+    return load(file, {})
 
 
 def test_without_layers_it_is_what_is_shipped(file: Path) -> None:
-    layered = load([file], {"model": None, "allowed_tools": ()})
+    layered = load(file, {"model": None, "allowed_tools": ()})
     assert layered == Layered(Settings(), {})
     with pytest.raises(FrozenInstanceError):
         layered.settings.model = "x"  # type: ignore[misc]
@@ -35,11 +35,11 @@ def test_each_layer_wins_over_those_before(tmp_path: Path, monkeypatch: pytest.M
     user, project = tmp_path / "user.toml", tmp_path / "project.toml"
     keys = ("max_turns", "model", "protocol", "base_url", "temperature")
     user.write_text('max_turns = 1\nmodel = "user"\nprotocol = "openai"\nbase_url = "user"\ntemperature = 0.1')
-    project.write_text('model = "project"\nprotocol = "openai"\nbase_url = "project"\ntemperature = 0.2')
+    project.write_text('model = "project"\nprotocol = "openai"\ntemperature = 0.2')
     monkeypatch.setenv("MINICODE_PROTOCOL", "anthropic")
     monkeypatch.setenv("MINIMAX_BASE_URL", "environment")
     monkeypatch.setenv("MINICODE_MODEL", "")  # an empty variable is none
-    layered = load([user, project], {"temperature": 0.4}, ["base_url=assigned", "temperature=0.3"])
+    layered = load(user, {"temperature": 0.4}, ["base_url=assigned", "temperature=0.3"], project=project)
     assert {key: (getattr(layered.settings, key), layered.origins[key]) for key in keys} == {
         "max_turns": (1, str(user)),
         "model": ("project", str(project)),
@@ -97,7 +97,7 @@ def test_values_of_a_file(file: Path, content: str, key: str, value: Any) -> Non
         ("model = { id = 1 }", 1, "`model` must be a text"),
         ("\n[model]\nid = 1", 2, "`model` must be a text"),
         ("\n[zzz.inner]\na = 1", 2, "unknown key `zzz`"),
-        ("timeouts = 3", 1, "unknown key `timeouts`. Did you mean `timeout`?"),
+        ("timeouts = 3", 1, "`timeouts` is a table: write [timeouts] and the keys below it."),
         ('model = "m"\n[timeouts]\n\nconnect = "x"', 4, "`timeouts.connect` must be a number, not 'x'."),
         ("[timeouts]\nconnect = 0", 2, "`timeouts.connect` must be at least 0.001, not 0."),
         ("[timeouts]\nconect = 1", 2, "unknown key `timeouts.conect`. Did you mean `timeouts.connect`?"),
@@ -122,7 +122,7 @@ def test_a_mistake_in_a_file_is_named_with_its_line(file: Path, content: str | b
 def test_a_file_that_cannot_be_read(file: Path) -> None:
     file.mkdir()
     with pytest.raises(ConfigError, match="cannot be read") as caught:
-        load([file], {})
+        load(file, {})
     assert str(file) in str(caught.value)
 
 
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
 def test_a_mistake_in_the_environment_names_the_variable(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, "grpc")
     with pytest.raises(ConfigError) as caught:
-        load([], {})
+        load(Path("nowhere.toml"), {})
     assert str(caught.value) == f"${variable}: `protocol` must be one of auto, anthropic, openai, not 'grpc'."
 
 
@@ -150,7 +150,7 @@ def test_a_mistake_in_the_environment_names_the_variable(variable: str, monkeypa
     ],
 )
 def test_assignments(assignment: str, key: str, value: Any) -> None:
-    layered = load([], {}, [assignment])
+    layered = load(Path("nowhere.toml"), {}, [assignment])
     found = getattr(layered.settings, key)
     assert (found, type(found)) == (value, type(value))
     assert dict(layered.origins) == {key: "--set"}
@@ -172,6 +172,29 @@ def test_a_mistake_on_the_command_line_is_wrong_usage(
     flags: dict[str, Any], assignments: list[str], words: str
 ) -> None:
     with pytest.raises(UsageError) as caught:
-        load([], flags, assignments)
+        load(Path("nowhere.toml"), flags, assignments)
     assert str(caught.value).startswith(words)
     assert caught.value.exit_code == 2
+
+
+def test_a_project_may_not_say_where_the_key_goes(tmp_path: Path) -> None:
+    project = tmp_path / "config.toml"
+    project.write_text('model = "M"\nbase_url = "https://evil.example"\n')
+    with pytest.raises(ConfigError, match=r"config\.toml:2: a project may not set `base_url`"):
+        load(tmp_path / "none.toml", {}, project=project)
+    assert load(project, {}).settings.base_url == "https://evil.example", "the user may"
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('model = " "', "`model` must not be empty"),
+        ('base_url = ""', "`base_url` must not be empty"),
+        ("timeouts = 3", r"`timeouts` is a table: write \[timeouts\]"),
+    ],
+)
+def test_more_that_makes_no_sense(line: str, words: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(line)
+    with pytest.raises(ConfigError, match=words):
+        load(file, {})

@@ -15,6 +15,7 @@ from minicode.lab.rehearsal.tools import ACTIONS
 from minicode.messages import Usage
 
 Value = TypeVar("Value")
+EXAMPLE = Path(__file__).parent.with_name("example.toml")
 STEP_KEYS = ("think", "say", "calls", "blocks", *(f.name for f in dataclasses.fields(Step) if f.name != "blocks"))
 VALUES: tuple[tuple[str, type[Any]], ...] = (("usage", Usage), ("expect", Expect), ("fault", Fault), ("shape", Shape))
 
