@@ -124,7 +124,7 @@ class Progress:
         whose = f"{call.name} {brief(dict(call.arguments))[:40]}: " if beside else ""
         self._line(style, f"  {mark} {whose}{_first(summary)}{took}")
         for block in show:
-            if not isinstance(block, Line) or block.text != summary:
+            if not isinstance(block, Line) or _first(block.text) != _first(summary):
                 self._block(block)
 
     def _stream(self, kind: str, text: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
-from minicode.toolkit import Finished, Output, Refused, Result, Scope, Show, Tests, clean_output, tool
+from minicode.toolkit import Finished, Line, Output, Refused, Result, Scope, Show, Tests, clean_output, tool
 
 TOLD = 10  # failures that are told with their message
 NAMED = 40  # failures that are named
@@ -138,7 +138,8 @@ async def by_command(scope: Scope, runner: str, argv: Sequence[str], seconds: fl
 
 def told(scope: Scope, outcome: Outcome) -> Result:
     finished, failures = outcome.finished, outcome.failures
-    passed = finished.code == 0 and not finished.ended and not failures
+    none = outcome.counted and not (outcome.passed or outcome.skipped or failures)
+    passed = finished.code == 0 and not finished.ended and not failures and not none  # nothing run is nothing shown
     parts = [headline(outcome), *map(_one, failures[:TOLD]), *(test for test, _, _ in failures[TOLD:NAMED])]
     if len(failures) > NAMED:
         parts.append(f"and {len(failures) - NAMED} more")
@@ -147,7 +148,9 @@ def told(scope: Scope, outcome: Outcome) -> Result:
     if not passed and (not failures or not outcome.counted):
         parts.append(scope.fit(output, finished.output, 6000))
     show: list[Show] = [
-        Tests(
+        Line(headline(outcome))
+        if none
+        else Tests(
             outcome.passed,
             len(failures) or (0 if passed else 1),
             outcome.skipped,
@@ -169,13 +172,14 @@ def headline(outcome: Outcome) -> str:
         return f"{runner} took more than {finished.seconds:.0f} s and was stopped."
     if outcome.failures:
         return f"{runner}: {len(outcome.failures)} failed, {outcome.passed} passed{skipped}"
-    if finished.code and not (runner == "pytest" and finished.code == 5):
+    if finished.code not in (0, 5):  # 5: pytest, and unittest of late, found none
         return f"{runner} ended with code {finished.code}."
     if outcome.passed:
         return f"{runner}: all passed ({outcome.passed}){skipped}"
     if skipped or not outcome.counted:
         return f"{runner}: passed{skipped}"
-    return f"{runner} found no tests."
+    hint = " pytest is not installed here; if the tests are written for it, install it." if runner == "unittest" else ""
+    return f"{runner} found no tests.{hint}"
 
 
 def _one(failure: tuple[str, str, str]) -> str:

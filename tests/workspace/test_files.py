@@ -46,6 +46,16 @@ def test_mode_owner_and_attributes_are_kept(workspace: Workspace, root: Path) ->
     assert names(root) == ["run.sh"]
 
 
+def test_an_edit_within_the_second_is_seen_by_python(workspace: Workspace, root: Path) -> None:
+    file = root / "a.py"
+    file.write_text("x = 1\n")
+    times = [int(file.stat().st_mtime)]
+    for number in (2, 3, 4):
+        replace(workspace, "a.py", b"x = %d\n" % number)
+        times.append(int(file.stat().st_mtime))
+    assert times == sorted(set(times)), "each version has a second of its own"
+
+
 def test_a_link_stays_a_link(workspace: Workspace, root: Path) -> None:
     (root / "real").write_bytes(b"old")
     (root / "link").symlink_to("real")
