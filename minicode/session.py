@@ -296,7 +296,7 @@ class Session:
             self._turn.stop = "loop"
             return f"not run: you made this very call {times} times with nothing new"
         if times >= TOLD:
-            self._turn.asides.append(guards.same_call(times))
+            self._turn.asides = [*dict.fromkeys([*self._turn.asides, guards.same_call(times)])]  # once a reply
         return None
 
     async def _call(self, call: Call) -> turn.Outcome:
