@@ -28,7 +28,7 @@ app = typer.Typer(
 sessions_app = typer.Typer(help="List, show and verify saved sessions.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(sessions_app, name="sessions")
 
-Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", help="Work in this folder.")]
+Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", readable=False, help="Work in this folder.")]
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a setting.")]
 ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
 Trust = Annotated[bool, typer.Option("--trust", help="Use this folder's own .minicode, for this run only.")]

@@ -14,7 +14,7 @@ from minicode.journal.writer import Journal
 from minicode.messages import Json
 
 ROOT = Path(__file__).parents[2]
-HEADER: Json = {"folder": "/work/here", "minicode": "0.1.0", "name": None}
+HEADER: Json = {"folder": "/home/me/here", "minicode": "0.1.0", "name": None}
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from minicode.journal.entry import Entry, to_line
 from minicode.journal.reader import HEAD, TAIL, load, summaries, summarise
 from minicode.journal.writer import RESTATE, Journal
 
-HEADER = {"folder": "/work/here", "minicode": "0.1.0", "name": None}
+HEADER = {"folder": "/home/me/here", "minicode": "0.1.0", "name": None}
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_lost_header_is_replaced(file: Path) -> None:
 
 @pytest.mark.parametrize("proven", [True, False])
 def test_a_newer_version_is_refused_and_left_untouched(file: Path, proven: bool) -> None:
-    header = to_line(Entry(file.stem, None, "", "session", {"version": 2, "folder": "/work/here"}))
+    header = to_line(Entry(file.stem, None, "", "session", {"version": 2, "folder": "/home/me/here"}))
     if not proven:
         header = header.replace(b'"crc":"', b'"checksum":"9')
     file.write_bytes(header + b"".join(lines_of(file)[1:]))
@@ -201,7 +201,7 @@ def test_a_listing_says_what_the_session_is_about(session: Journal, folder: Path
     session.append("title", {"title": "A greeting"})
     session.append("user", {"text": "and\n now  the \U0001f600 rest"})
     [summary] = summaries(folder.parent)
-    assert (summary.id, summary.folder, summary.path) == (session.id, "/work/here", session.path)
+    assert (summary.id, summary.folder, summary.path) == (session.id, "/home/me/here", session.path)
     assert (summary.gist.first, summary.gist.last, summary.gist.turns) == ("hello", "and now the \U0001f600 rest", 2)
     assert summary.label == "A greeting"
     assert summary.updated == session.entries[-1].at
@@ -232,4 +232,4 @@ def test_a_listing_reads_only_head_and_tail(session: Journal) -> None:
     session.append("title", {"title": "the end"})
     summary = summarise(session.path)
     assert summary
-    assert (summary.label, summary.folder) == ("the end", "/work/here")
+    assert (summary.label, summary.folder) == ("the end", "/home/me/here")

@@ -16,7 +16,7 @@ from minicode.journal.writer import Journal
 from minicode.paths import private_dir
 
 Start = Callable[..., subprocess.Popen[str]]
-HEADER = {"folder": "/work/here", "minicode": "0.1.0", "name": None}
+HEADER = {"folder": "/home/me/here", "minicode": "0.1.0", "name": None}
 
 FILL = """
 import json, resource, subprocess, sys

@@ -12,7 +12,7 @@ from minicode.journal.writer import Journal
 
 
 def make(folder: Path, text: str, name: str | None = None, when: int = 0) -> Path:
-    journal = Journal.create(folder, {"folder": f"/work/{folder.name}", "minicode": "0", "name": name})
+    journal = Journal.create(folder, {"folder": f"/home/me/{folder.name}", "minicode": "0", "name": name})
     journal.append("user", {"text": text})
     journal.close()
     assert journal.path
@@ -36,7 +36,7 @@ def test_a_name_used_twice_is_taken_from_this_project(folder: Path) -> None:
     with pytest.raises(SessionError, match="may be 2 sessions") as failure:
         find(folder.parent, "same")
     assert here.stem in str(failure.value)
-    assert "/work/other" in str(failure.value)
+    assert "/home/me/other" in str(failure.value)
 
 
 @pytest.mark.parametrize("key", ["", "nothing", "../../etc/passwd", "*"])

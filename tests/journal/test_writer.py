@@ -11,7 +11,7 @@ from minicode.journal.reader import load
 from minicode.journal.writer import Journal
 from minicode.messages import Json
 
-HEADER: Json = {"folder": "/work/here", "minicode": "0.1.0", "name": None}
+HEADER: Json = {"folder": "/home/me/here", "minicode": "0.1.0", "name": None}
 
 
 def test_nothing_is_on_disk_before_the_first_words_and_then_all_is(folder: Path) -> None:
