@@ -153,7 +153,7 @@ def test_what_may_not_be_read_or_written(program: Any, rehearse: Any) -> None:
     program.home.chmod(0o500)
     try:
         ran = program("run", "-C", str(closed), "go", server=server, before=MORTAL)
-        assert ran.code == 2 and f"{closed}' is not readable" in ran.err
+        assert ran.code == 2 and f"The folder {closed} cannot be read" in ran.err
         ran = program("run", "--json", "go", server=server, before=MORTAL)
         assert ran.code == 60 and "Permission denied" in ran.result["error"]
         assert "Set MINICODE_HOME" in ran.result["error"] and server.requests == []
