@@ -82,6 +82,12 @@ class Running:
                 into += data
                 self._grew.notify_all()
 
+    def first_line(self) -> str:
+        """Wait for a whole line on stdout."""
+        with self._grew:
+            assert self._grew.wait_for(lambda: b"\n" in self._out, PATIENCE), f"no line on stdout: {bytes(self._err)!r}"
+        return self.out.splitlines()[0]
+
     def says(self, text: str) -> None:
         """Wait until it has printed this, on stdout or stderr."""
         wanted = text.encode()
