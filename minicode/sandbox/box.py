@@ -1,0 +1,195 @@
+"""The sandbox of a session: turns a command into the launch that holds it."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from minicode.sandbox import bwrap, seccomp
+from minicode.sandbox.places import (
+    Protected,
+    host_sockets,
+    is_below,
+    programs_in_tmp,
+    protected_places,
+    worktree_links_back,
+)
+from minicode.sandbox.policy import Enforcement, Grant, Launch, Policy
+
+_BWRAPS = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
+_UNSEEN = (Path("/tmp"), Path("/var/tmp"), Path("/run"))
+# Of /run, systems that keep their programs there need these.
+_RUN_PROGRAMS = (Path("/run/current-system"), Path("/run/opengl-driver"))
+_RESOLVERS = ("/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf")
+_CACHES = {
+    "GOCACHE": "go-build", "npm_config_cache": "npm", "PIP_CACHE_DIR": "pip", "UV_CACHE_DIR": "uv",
+    "CCACHE_DIR": "ccache", "SCCACHE_DIR": "sccache", "YARN_CACHE_FOLDER": "yarn",
+    "BUN_INSTALL_CACHE_DIR": "bun", "RUFF_CACHE_DIR": "ruff",
+}  # fmt: skip
+# Without the network the user's own store, which can be read, is worth more than an empty one.
+_STORES = {"GOMODCACHE": "go-mod", "COMPOSER_CACHE_DIR": "composer"}
+_PLAIN = Grant()
+
+
+class Backend(NamedTuple):
+    """What holds commands. kind: as in Enforcement. program: bwrap's path. proc: can it mount a new /proc?"""
+
+    kind: str = "none"
+    program: Path | None = None
+    proc: bool = True
+
+
+class Sandbox:
+    """One policy, enforced by one backend.
+
+    home: where the user's own settings are protected if it is a root. enforcement: what was measured of the backend.
+    """
+
+    def __init__(self, policy: Policy, enforcement: Enforcement, backend: Backend, home: Path | None = None) -> None:
+        self.policy = policy
+        self.enforcement = enforcement
+        self.backend = backend
+        self._home = home or Path.home()
+        self._filter = seccomp.program(unix_only=False) if backend.kind == "bwrap" else None
+        self._protected: Protected | None = None
+        self._programs: dict[tuple[str | None, ...], list[Path]] = {}  # by PATH and VIRTUAL_ENV
+        self._last: tuple[Grant, bwrap.Seen, list[str]] | None = None
+
+    def launch(
+        self, argv: Sequence[str], folder: Path, environment: Mapping[str, str], grant: Grant = _PLAIN
+    ) -> Launch:
+        """How `argv` is to be started in `folder`. The environment must be free of secrets: bwrap itself gets it."""
+        kind = self.backend.kind
+        if self.policy.level == "off" or grant.host or kind == "none":
+            return Launch(tuple(argv), dict(environment))
+        environment = self._with_caches(environment, self.policy.network or grant.network)
+        if kind == "landlock":
+            from minicode.sandbox import landlock
+
+            return landlock.launch(argv, folder, environment, self.policy, grant)
+        if kind == "seatbelt":
+            from minicode.sandbox import seatbelt
+
+            return seatbelt.launch(argv, folder, environment, self.policy, grant)
+        return self._bwrap(argv, folder, environment, grant)
+
+    def protected(self, *, fresh: bool = False) -> Protected:
+        """What is protected in the roots now. The walk for repositories below them is made once, or if `fresh`."""
+        if self._protected is None or fresh:
+            self._protected = protected_places(self.policy.roots, self._home)
+            return self._protected
+        top = protected_places(self.policy.roots, self._home, deep=False)
+        git = dict.fromkeys([*top.git, *(path for path in self._protected.git if path.exists())])
+        self._protected = Protected(tuple(git), top.others)
+        return self._protected
+
+    def _bwrap(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
+        for name in ("TMPDIR", "TMP", "TEMP"):
+            if name in environment:
+                environment[name] = "/tmp"
+        seen = self._look(environment, grant)
+        self._unlink_traps()
+        if self._last is None or self._last[:2] != (grant, seen):  # mostly nothing has changed
+            options = bwrap.arguments(self.policy, grant, seen, proc=self.backend.proc, root=os.geteuid() == 0)
+            self._last = grant, seen, options
+        words = [str(self.backend.program), *self._last[2]]
+        fds: tuple[int, ...] = ()
+        if self._filter is not None:
+            fds = (_pipe_with(self._filter),)
+            words += ["--seccomp", str(fds[0])]
+        words += ["--chdir", str(folder), "--", *argv]
+        return Launch(tuple(words), environment, fds, monitor=True)
+
+    def _look(self, environment: Mapping[str, str], grant: Grant) -> bwrap.Seen:
+        """What is on the disk now: it may have changed since the last command."""
+        policy = self.policy
+        folders, files = _folders_and_files(policy.hidden)
+        named = environment.get("PATH"), environment.get("VIRTUAL_ENV")
+        if named not in self._programs:
+            found = [path for path in programs_in_tmp(environment) if not is_below(path, policy.roots)]
+            self._programs[named] = [*found, *(path for path in _RUN_PROGRAMS if path.exists())]
+        shown = self._programs[named]
+        resolvers: list[Path] = []
+        if policy.network or grant.network:
+            real = {Path(os.path.realpath(name)) for name in _RESOLVERS}
+            resolvers = sorted(path for path in real if is_below(path, _UNSEEN) and path.exists())
+        protected = self.protected()
+        kept, apart = self._opened(protected.git) if grant.git else ([], [])
+        return bwrap.Seen(
+            folders,
+            files,
+            tuple(shown),
+            protected,
+            host_sockets(),
+            tuple(resolvers),
+            tuple(kept),
+            tuple(apart),
+        )
+
+    def _opened(self, git: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+        """What stays read-only in git folders that may be written; and those of them that lie outside the roots."""
+        folders = [path for path in git if path.is_dir()]
+        files = [path for path in git if path.is_file()]
+        apart = []
+        for folder in folders:
+            if not is_below(folder, self.policy.roots) and any(worktree_links_back(file, folder) for file in files):
+                apart.append(folder)
+                if folder.parent.name == "worktrees":
+                    apart.append(folder.parent.parent)
+        kept = [path for path in bwrap.kept_in(list(dict.fromkeys([*folders, *apart]))) if path.exists()]
+        return [*files, *kept], list(dict.fromkeys(apart))
+
+    def _unlink_traps(self) -> None:
+        """A link left in the private /tmp must not lead the next mount below it astray."""
+        with os.scandir(self.policy.tmp) as entries:
+            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
+        programs = [path for paths in self._programs.values() for path in paths]
+        mounted = [*self.policy.roots, *self.policy.shown, *programs] if links else []
+        for link in links:
+            if any(is_below(place, [shared / link.name for shared in _UNSEEN]) for place in mounted):
+                link.unlink()
+
+    def _with_caches(self, environment: Mapping[str, str], network: bool) -> dict[str, str]:
+        if self.policy.cache is None:
+            return dict(environment)
+        names = _CACHES | (_STORES if network else {})
+        return {name: str(self.policy.cache / folder) for name, folder in names.items()} | dict(environment)
+
+
+def find_bwrap(roots: Iterable[Path] = ()) -> Path | None:
+    """Bubblewrap as the system installed it: at a known place, root's, changed by nobody else. PATH is not asked."""
+    for name in _BWRAPS:
+        path = Path(os.path.realpath(name))
+        if is_below(path, roots):
+            continue
+        try:
+            about = [os.stat(place) for place in (path, *path.parents)]  # noqa: PTH116
+        except OSError:
+            continue
+        ours = all(part.st_uid == 0 and not part.st_mode & 0o022 for part in about)
+        if ours and stat.S_ISREG(about[0].st_mode) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def _folders_and_files(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
+    folders: list[Path] = []
+    files: list[Path] = []
+    for path in paths:
+        try:
+            mode = os.stat(path).st_mode  # noqa: PTH116  (one call for three questions)
+        except OSError:
+            continue  # not there, or closed to us and so to the command
+        (folders if stat.S_ISDIR(mode) else files).append(path)
+    return tuple(folders), tuple(files)
+
+
+def _pipe_with(data: bytes) -> int:
+    """The reading end of a pipe that holds the data, which is far less than a pipe takes."""
+    reader, writer = os.pipe()
+    os.write(writer, data)
+    os.close(writer)
+    return reader
