@@ -14,8 +14,15 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]{0,8}[0-~]?"
 )
 _OVERSTRIKE = re.compile(r"[^\n\x08]\x08")
-_HIDDEN = "\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f"
+_HIDDEN = "\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff\U000e0000-\U000e007f"
 _ODD = re.compile(f"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff{_HIDDEN}]")
+# What else can make a command look like another one: joiners, fillers, selectors, spaces that are none to a shell,
+# and letters of full width.
+_SEEMING = (
+    "\xa0\xad\u034f\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800"
+    "\u3000\u3164\ufe00-\ufe0f\uff01-\uff5e\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_DOUBTFUL = rf" {{3,}}| +(?=\n|\Z)|[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\ufeff{_SEEMING}]"
 
 
 def clean(text: str) -> str:
@@ -37,6 +44,22 @@ def clean_output(data: bytes) -> str:
     if "\r" in text:
         text = "\n".join(map(_last_state, text.replace("\r\n", "\n").split("\n")))
     return clean(text)
+
+
+def reveal(text: str) -> str:
+    """The text with all made visible that could hide what it does, for one who has to say yes or no to it.
+
+    Nothing is left out, escape codes neither. Only newlines and single or double spaces inside a line stay: a longer
+    run is shown as `<␣×12>`, a space at the end of a line as `␣`, a tab as `␉`, others by number, as `<U+00A0>`.
+    """
+    return re.sub(_DOUBTFUL, _revealed, text)
+
+
+def _revealed(match: re.Match[str]) -> str:
+    found = match[0]
+    if found[0] == " ":
+        return f"<␣×{len(found)}>" if len(found) > 2 else "␣" * len(found)
+    return _visible(match) if ord(found) < 0x80 else f"<U+{ord(found):04X}>"
 
 
 def _last_state(line: str) -> str:
