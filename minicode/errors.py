@@ -6,6 +6,8 @@
     ├── ModelError (1)            the endpoint: `kind` says which trouble it is
     │   ├── AuthError (41)        no key, or it is refused
     │   └── TemporaryError (75)   rate limit, overload, network: worth trying later
+    ├── SandboxError (44)         a sandbox was demanded and cannot be had here
+    ├── TrustError (55)           what was asked for lies in a folder that is not trusted
     ├── SessionError (1)          a session that cannot be found or read
     │   ├── SessionInUse (59)     another process holds it
     │   └── StorageError (60)     it cannot be written
@@ -29,6 +31,14 @@ class UsageError(MinicodeError):
 
 class ConfigError(MinicodeError):
     exit_code = 52
+
+
+class SandboxError(MinicodeError):
+    exit_code = 44
+
+
+class TrustError(MinicodeError):
+    exit_code = 55
 
 
 class ModelError(MinicodeError):

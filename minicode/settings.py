@@ -1,27 +1,60 @@
 """Layered TOML (shipped, user, project, environment, flags) into one frozen value that knows where each part came from.
 
-A settings file has the keys of `Settings`, flat, save the four clocks, which live in a table `[timeouts]`.
+A settings file has the keys of `Settings`, flat, save the tables `[timeouts]` and `[permissions]` and the `[[hooks]]`.
+A project's file may only make things stricter.
 """
 
 from __future__ import annotations
 
-import codecs
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from minicode import settings_file
 from minicode.errors import ConfigError, UsageError
+from minicode.settings_file import SettingsFile
 
 PROTOCOLS = ("auto", "anthropic", "openai")
+# Each from the strictest to the loosest.
+MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
+SANDBOXES = ("read-only", "workspace-write", "off")
+NETWORKS = ("off", "on")
+HOOK_EVENTS = (
+    "PreToolUse",
+    "PostToolUse",
+    "UserPromptSubmit",
+    "Stop",
+    "SessionStart",
+    "SessionEnd",
+    "PreCompact",
+    "Notification",
+    "PermissionRequest",
+)
 ENVIRONMENT = {
     "MINICODE_MODEL": "model",
     "MINICODE_PROTOCOL": "protocol",
     "MINIMAX_BASE_URL": "base_url",
 }
+
+
+class Hook(NamedTuple):
+    """A command of the user's that is run when something happens.
+
+    event: one of HOOK_EVENTS. matcher: a regex for the tool's name, "" for every tool. timeout: seconds. sandbox: it
+    runs like the model's commands do. trusted_fully: it is from the user's own file.
+    """
+
+    event: str
+    command: str
+    matcher: str = ""
+    timeout: float = 60.0
+    sandbox: bool = True
+    trusted_fully: bool = True
 
 
 def setting(default: Any, help: str, *, choices: tuple[str, ...] = (), least: float | None = None) -> Any:
@@ -41,6 +74,16 @@ class Settings:
     timeout: float = setting(0.0, "seconds a run may take; 0 means no limit", least=0)
     allowed_tools: tuple[str, ...] = setting((), "only these tools, if any are named")
     disallowed_tools: tuple[str, ...] = setting((), "never these tools")
+    permission_mode: str = setting(
+        "", "what is asked; empty: auto without a screen, else default", choices=("", *MODES)
+    )
+    sandbox: str = setting("", "what commands may change; empty: workspace-write if possible", choices=("", *SANDBOXES))
+    network: str = setting("off", "whether commands may use it", choices=NETWORKS)
+    hidden: tuple[str, ...] = setting((), "more paths that commands may not read")
+    permissions_allow: tuple[str, ...] = setting((), "rules for what runs unasked")
+    permissions_ask: tuple[str, ...] = setting((), "rules for what is asked; stronger than allow")
+    permissions_deny: tuple[str, ...] = setting((), "rules for what never runs; stronger than all")
+    hooks: tuple[Hook, ...] = setting((), "commands run when something happens")
     system_prompt: str = setting("system", "name of the prompt that tells M2 how to work, or the words themselves")
     append_system_prompt: str = setting("", "text put after it")
     instructions_bytes: int = setting(32768, "most bytes of AGENTS.md files that are read", least=0)
@@ -59,90 +102,141 @@ class Layered:
 
 
 FIELDS = {f.name: f for f in fields(Settings)}
-_TABLES = ("timeouts",)
+_TABLES = ("timeouts", "permissions")
 _NEEDED = ("model", "base_url")
 _OURS = ("base_url",)  # a project must not choose where the user's key and code go
+_ADDED = ("permissions_allow", "permissions_ask", "permissions_deny", "hidden", "hooks")  # those of all layers hold
+_ORDERS = {"permission_mode": MODES, "sandbox": SANDBOXES, "network": NETWORKS}
+_LOOSE = {"permission_mode": ("acceptEdits", "auto", "bypassPermissions"), "sandbox": ("off",), "network": ("on",)}
+_LIMITS = ("max_turns", "max_budget_usd", "max_tokens", "timeout")
+_HOOK_KEYS: dict[str, Any] = {"event": "", "command": "", "matcher": "", "timeout": 60.0, "sandbox": True}
 
 
 def load(
-    file: Path, flags: Mapping[str, Any], assignments: Iterable[str] = (), *, project: Path | None = None
+    file: Path,
+    flags: Mapping[str, Any],
+    assignments: Iterable[str] = (),
+    *,
+    project: Path | None = None,
+    verify: Callable[[Path, bytes], None] | None = None,
 ) -> Layered:
     """Read the layers, weakest first.
 
-    file: the user's. project: a trusted project's, None to read none. Either need not exist. flags: values given on
-    the command line, None where not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file,
-    line and key, or variable and key; UsageError for what the command line says.
+    file: the user's. project: a trusted project's, None to read none. Either need not exist. verify: raises if the
+    bytes of the project's file are not those that were trusted. flags: values given on the command line, None where
+    not given. assignments: `key=value` texts of `--set`. Raises ConfigError naming file, line and key, or variable and
+    key; UsageError for what the command line says.
     """
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for path in filter(None, (file, project)):
-        for key, value in _read(path, () if path is file else _OURS).items():
-            values[key], origins[key] = value, str(path)
+
+    def put(key: str, value: Any, origin: str) -> None:
+        if key in _ADDED and values.get(key):
+            value = tuple(dict.fromkeys((*values[key], *value)))
+            origin = ", ".join(dict.fromkeys((*origins[key].split(", "), origin)))
+        values[key], origins[key] = value, origin
+
+    if found := settings_file.read(file, own=True):
+        for key, value, _, _ in _entries(found, own=True):
+            put(key, value, str(file))
+    if project and (found := settings_file.read(project, own=False, verify=verify)):
+        for key, value in _stricter(found, values):
+            put(key, value, str(project))
     for variable, key in ENVIRONMENT.items():
         if text := os.environ.get(variable):
-            values[key], origins[key] = _checked(key, text, f"${variable}"), f"${variable}"
+            put(key, _checked(key, text, f"${variable}"), f"${variable}")
     for assignment in assignments:
-        key, equals, text = assignment.partition("=")
-        where = f"--set {assignment}"
-        if not equals:
-            raise UsageError(f"{where}: write it as key=value.")
-        key = key.strip().replace(".", "_")
-        values[key], origins[key] = _checked(key, _literal(key, text.strip()), where), "--set"
+        put(*_assigned(assignment), "--set")
     for key, value in flags.items():
         if value is not None and value != ():
             where = "--" + key.replace("_", "-")
-            values[key], origins[key] = _checked(key, value, where), where
+            put(key, _checked(key, value, where), where)
     return Layered(replace(Settings(), **values), origins)
 
 
-def _read(path: Path, refused: tuple[str, ...]) -> dict[str, Any]:
-    try:
-        raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read ({error.strerror}).") from None
-    import tomllib  # 40 ms, and most people have no file
+def dotted(key: str) -> str:
+    """The key as it is written in a file: `timeouts.idle`."""
+    table, _, name = key.partition("_")
+    return f"{table}.{name}" if table in _TABLES else key
 
-    try:
-        text = raw.decode()
-        data = tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise ConfigError(f"{path}:{line}: not UTF-8 text.") from None
-    except ValueError as error:  # TOMLDecodeError, or a number too long for Python
-        line_found = re.search(r"at line (\d+)", str(error))
-        line = int(line_found[1]) if line_found else text.count("\n") + 1
-        raise ConfigError(f"{path}:{line}: not valid TOML: {error}.") from None
-    flat: dict[str, Any] = {}
-    for key, value in data.items():
-        if key in _TABLES and isinstance(value, dict):
-            flat.update({f"{key}_{name}": (inner, f"{key}.{name}") for name, inner in value.items()})
+
+def _entries(file: SettingsFile, own: bool) -> Iterable[tuple[str, Any, str, str]]:
+    """Key, checked value, the key as it is shown, and `path:line`."""
+    for key, value in file.data.items():
+        if key == "hooks":
+            yield key, _hooks(value, file, own), key, file.where(key)
+        elif key in _TABLES and isinstance(value, dict):
+            for name, inner in value.items():
+                shown = f"{key}.{name}"
+                yield f"{key}_{name}", _checked(f"{key}_{name}", inner, where := file.where(shown), shown), shown, where
         else:
-            flat[key] = (value, key)
-    for key in set(flat).intersection(refused):
+            yield key, _checked(key, value, where := file.where(key)), key, where
+
+
+def _stricter(file: SettingsFile, values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
+    """What a project's file changes of the user's `values`."""
+    for key, value, shown, where in _entries(file, own=False):
+        current = values.get(key, FIELDS[key].default)
+        value = _tightened(key, value, current, shown, where)
+        if value != current or key not in values:
+            yield key, value
+
+
+def _tightened(key: str, value: Any, current: Any, shown: str, where: str) -> Any:
+    """What holds when a project says `value` where `current` held. Raises ConfigError if it would be looser."""
+    if key in _OURS:
+        raise ConfigError(f"{where}: a project may not set `{shown}`; set it in your own config.toml.")
+    loose = key == "permissions_allow" and value
+    loose = loose or (key == "allowed_tools" and current and (not value or set(value) - set(current)))
+    if loose or value in _LOOSE.get(key, ()):
+        raise ConfigError(f"{where}: a project may not loosen `{shown}`; set it in your own config.toml.")
+    if order := _ORDERS.get(key):
+        return min(value, current, key=lambda one: order.index(one) if one else len(order))
+    if key in _LIMITS:
+        return min(filter(None, (value, current)), default=0)
+    if key == "disallowed_tools":
+        return tuple(dict.fromkeys((*current, *value)))
+    return value
+
+
+def _hooks(value: Any, file: SettingsFile, own: bool) -> tuple[Hook, ...]:
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise ConfigError(f"{file.where('hooks')}: `hooks` are tables: write [[hooks]] and the keys below it.")
+    return tuple(_hook(one, partial(file.where, nth=nth), own) for nth, one in enumerate(value))
+
+
+def _hook(table: Mapping[str, Any], place: Callable[[str], str], own: bool) -> Hook:
+    def where(key: str) -> str:
+        return place(f"hooks.{key}")
+
+    known: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _HOOK_KEYS:
+            near = get_close_matches(key, _HOOK_KEYS, n=1)
+            hint = f"Did you mean `hooks.{near[0]}`?" if near else f"A hook has {', '.join(_HOOK_KEYS)}."
+            raise ConfigError(f"{where(key)}: unknown key `hooks.{key}`. {hint}")
+        known[key], wanted = _fits(value, _HOOK_KEYS[key])
+        if known[key] is None:
+            raise ConfigError(f"{where(key)}: `hooks.{key}` must be {wanted}, not {value!r}.")
+    for key in ("event", "command"):
+        if not known.get(key, "").strip():
+            raise ConfigError(f"{where(key)}: a hook needs `{key}`.")
+    hook = Hook(**known, trusted_fully=own)
+    if hook.event not in HOOK_EVENTS:
         raise ConfigError(
-            f"{path}:{_line_of(text, key)}: a project may not set `{key}`; set it in your own config.toml."
+            f"{where('event')}: `hooks.event` must be one of {', '.join(HOOK_EVENTS)}, not {hook.event!r}."
         )
-    return {key: _checked(key, value, f"{path}:{_line_of(text, shown)}", shown) for key, (value, shown) in flat.items()}
-
-
-def _line_of(text: str, shown: str) -> int:
-    """The line a key is set on, 1 if it cannot be told (TOML has many spellings)."""
-    table, _, name = shown.rpartition(".")
-    inside, inline = not table, 1
-    for number, line in enumerate(text.split("\n"), 1):
-        if header := re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line):
-            if header[1] == shown or header[1].startswith(f"{shown}."):
-                return number
-            inside = header[1] == table
-        elif (inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*[=.]", line)) or re.match(
-            rf"\s*{re.escape(shown)}\s*=", line
-        ):
-            return number
-        elif table and re.match(rf"\s*[\"']?{re.escape(table)}[\"']?\s*=", line):
-            inline = number
-    return inline
+    if hook.timeout <= 0:
+        raise ConfigError(f"{where('timeout')}: `hooks.timeout` must be more than 0, not {hook.timeout:g}.")
+    try:
+        re.compile(hook.matcher)
+    except (re.error, RecursionError) as error:
+        raise ConfigError(f"{where('matcher')}: `hooks.matcher` is not a regular expression: {error}.") from None
+    if not (hook.sandbox or own):
+        raise ConfigError(
+            f"{where('sandbox')}: a project may not loosen `hooks.sandbox`; its hooks run in the sandbox."
+        )
+    return hook
 
 
 def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
@@ -150,9 +244,15 @@ def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
     wrong = UsageError if where.startswith("--") else ConfigError
     if key in _TABLES:
         raise wrong(f"{where}: `{shown}` is a table: write [{shown}] and the keys below it.")
+    if key == "hooks":
+        raise wrong(f"{where}: `hooks` are tables of a settings file: write [[hooks]] and the keys below it there.")
     if key not in FIELDS:
         near = get_close_matches(key, FIELDS, n=1)
-        hint = f" Did you mean `{_spelt(near[0], shown)}`?" if near else " `minicode config` lists the keys."
+        hint = (
+            f" Did you mean `{dotted(near[0]) if '.' in shown else near[0]}`?"
+            if near
+            else " `minicode config` lists the keys."
+        )
         raise wrong(f"{where}: unknown key `{shown}`.{hint}")
     default, meta = FIELDS[key].default, FIELDS[key].metadata
     good, wanted = _fits(value, default)
@@ -161,7 +261,7 @@ def _checked(key: str, value: Any, where: str, shown: str = "") -> Any:
     if key in _NEEDED and not str(good).strip():
         raise wrong(f"{where}: `{shown}` must not be empty.")
     if meta["choices"] and good not in meta["choices"]:
-        raise wrong(f"{where}: `{shown}` must be one of {', '.join(meta['choices'])}, not {value!r}.")
+        raise wrong(f"{where}: `{shown}` must be one of {', '.join(filter(None, meta['choices']))}, not {value!r}.")
     if meta["least"] is not None and good < meta["least"]:
         raise wrong(f"{where}: `{shown}` must be at least {meta['least']:g}, not {value!r}.")
     return good
@@ -174,20 +274,26 @@ def _fits(value: Any, default: Any) -> tuple[Any, str]:
             # nan, inf and what no float can hold are numbers to TOML, but no limit and no time
             ok = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e300
             return (float(value) if ok else None), "a number"
+        case bool():
+            return (value if isinstance(value, bool) else None), "true or false"
         case int():
             return (value if isinstance(value, int) and not isinstance(value, bool) else None), "a whole number"
         case str():
             return (value if isinstance(value, str) else None), "a text"
     if isinstance(value, str):
-        value = [name.strip() for name in value.split(",") if name.strip()]
+        parts = re.split(r",(?![^()]*\))", value)  # a comma inside `tool(pattern)` belongs to the pattern
+        value = [part.strip() for part in parts if part.strip()]
     ok = isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
     return (tuple(value) if ok else None), "a list of texts"
 
 
-def _spelt(key: str, like: str) -> str:
-    """The key as one who wrote `like` would write it."""
-    table, _, name = key.partition("_")
-    return f"{table}.{name}" if "." in like and table in _TABLES else key
+def _assigned(assignment: str) -> tuple[str, Any]:
+    key, equals, text = assignment.partition("=")
+    where = f"--set {assignment}"
+    if not equals:
+        raise UsageError(f"{where}: write it as key=value.")
+    key = key.strip().replace(".", "_")
+    return key, _checked(key, _literal(key, text.strip()), where)
 
 
 def _literal(key: str, text: str) -> Any:
