@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,10 +13,13 @@ from typing import Any, NamedTuple
 from minicode import repair
 from minicode.errors import MinicodeError
 from minicode.messages import Call, ToolSpec
+from minicode.redact import MARKED, Redactor
 from minicode.schema import Signature, UnfitError, signature_of
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean, clip
 from minicode.toolkit import Result, Scope, Toolfile
+
+Verify = Callable[[Path, bytes], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,24 +65,40 @@ class Prepared:
 
     @property
     def effect(self) -> str:
-        return self.tool.effect if self.tool is not None and self.error is None else ""
+        if self.tool is None or self.error is not None:
+            return ""
+        harmless = self.tool.toolfile.harmless
+        return "reads" if harmless is not None and harmless(self.arguments) else self.tool.effect
 
 
 class Toolbox:
-    """The tools of a session. tools: by name, sorted. broken: files that could not be loaded."""
+    """The tools of a session. tools: by name, sorted. broken: files that could not be loaded.
 
-    def __init__(self, tools: Mapping[str, Tool], broken: Sequence[Broken] = ()) -> None:
+    redactor: takes the secrets out of all that leaves a tool.
+    """
+
+    def __init__(
+        self, tools: Mapping[str, Tool], broken: Sequence[Broken] = (), *, redactor: Redactor | None = None
+    ) -> None:
         self.tools: Mapping[str, Tool] = dict(sorted(tools.items()))
         self.broken = tuple(broken)
+        self.redactor = redactor
         self.specs: tuple[ToolSpec, ...] = tuple(tool.spec for tool in self.tools.values())
 
     @classmethod
     def load(
-        cls, places: Sequence[tuple[str, Path]], allowed: Collection[str] = (), disallowed: Collection[str] = ()
+        cls,
+        places: Sequence[tuple[str, Path]],
+        allowed: Collection[str] = (),
+        disallowed: Collection[str] = (),
+        *,
+        redactor: Redactor | None = None,
+        verify: Verify | None = None,
     ) -> Toolbox:
         """Load every `*.py` of the places except `_*.py`; of one name, the last place wins.
 
         places: (origin, folder); a folder that is not there is an empty one. allowed: if given, only these names.
+        verify: raises unless the bytes of a project's file are those that were trusted.
         """
         tools: dict[str, Tool] = {}
         broken: list[Broken] = []
@@ -89,7 +108,7 @@ class Toolbox:
                 if name.startswith("_") or (allowed and name not in allowed) or name in disallowed:
                     continue
                 try:
-                    tool = _load(name, path, origin)
+                    tool = _load(name, path, origin, verify if origin == "project" else None)
                 except UnfitError as error:
                     broken.append(Broken(path, origin, str(error)))
                     continue
@@ -99,7 +118,7 @@ class Toolbox:
                 if older := tools.get(name):
                     tool = replace(tool, replaces=(*older.replaces, older.origin))
                 tools[name] = tool
-        return cls(tools, broken)
+        return cls(tools, broken, redactor=redactor)
 
     def prepare(self, call: Call) -> Prepared:
         """Mend the name and the arguments of a call. Never raises."""
@@ -112,12 +131,17 @@ class Toolbox:
                 f"The arguments of {tool.name} were not readable as a JSON object, so nothing was run. "
                 f"They began: {clip(clean(call.broken), 1000)}\nRight would be: {repair.shape(tool.spec)}"
             )
+        if error is None and tool is not None and tool.effect == "writes" and self.redactor is not None:
+            error = _writes_a_mark(mended.arguments)
         return Prepared(call, tool, mended.arguments, (*call.repairs, *mended.repairs), error)
 
     async def run(self, prepared: Prepared, scope: Scope) -> Result:
         """Run a prepared call. Whatever goes wrong is told in the Result; only a cancellation is raised."""
         if prepared.error is not None or prepared.tool is None:
             return Result(prepared.error or f"There is no tool {prepared.call.name}.", failed=True)
+        hide = _as_it_is if self.redactor is None else self.redactor.text
+        if self.redactor is not None:
+            scope = _redacting(scope, self.redactor)
         try:
             result = await _invoke(prepared.tool, prepared.arguments, scope)
         except asyncio.CancelledError:
@@ -126,10 +150,10 @@ class Toolbox:
             result = Result(str(error), failed=True)
         except (Exception, SystemExit) as error:  # why: a tool's failure is news for the model, never the turn's end
             result = Result(f"{prepared.tool.name} failed: {_one_line(error)}", failed=True)
-        return _finish(result, prepared.repairs, scope)
+        return _finish(result, prepared.repairs, scope, hide)
 
 
-def _load(name: str, path: Path, origin: str) -> Tool:
+def _load(name: str, path: Path, origin: str, verify: Verify | None) -> Tool:
     module_name = f"minicode_tools.{origin}.{name}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None:
@@ -137,7 +161,13 @@ def _load(name: str, path: Path, origin: str) -> Tool:
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module  # annotations and dataclasses look their module up there
     try:
-        spec.loader.exec_module(module)
+        if verify is None:
+            spec.loader.exec_module(module)
+        else:
+            # The very bytes that were judged: a compiled file beside them could hold anything.
+            data = path.read_bytes()
+            verify(path, data)
+            exec(compile(data, path, "exec"), module.__dict__)
     except BaseException:  # why: a module that did not load must not be found as if it had
         del sys.modules[module_name]
         raise
@@ -160,26 +190,67 @@ async def _invoke(tool: Tool, arguments: Mapping[str, Any], scope: Scope) -> Res
     return result
 
 
-def _finish(result: Result, repairs: tuple[str, ...], scope: Scope) -> Result:
-    """What leaves a tool is clean, bounded, never empty, and says what was mended."""
-    text = scope.fit(clean(result.text).strip("\n")) or "(no output)"
+def _finish(result: Result, repairs: tuple[str, ...], scope: Scope, hide: Callable[[str], str]) -> Result:
+    """What leaves a tool is clean, without secrets, bounded, never empty, and says what was mended."""
+
+    def safe(text: str) -> str:
+        return hide(clean(text))  # in this order: no escape code may hide a secret by splitting it
+
+    text = scope.fit(safe(result.text).strip("\n")) or "(no output)"
     if repairs:
         text = f"{text}\n[note: {'; '.join(repairs)}]"
-    return replace(result, text=text, show=tuple(map(_clean_show, result.show)))
+    return replace(result, text=text, show=tuple(_safe_show(block, safe) for block in result.show))
 
 
-def _clean_show(block: Show) -> Show:
+def _safe_show(block: Show, safe: Callable[[str], str]) -> Show:
     match block:
         case Line(text):
-            return Line(clean(text))
+            return Line(safe(text))
         case Output(text):
-            return Output(clip(clean(text)))
+            return Output(clip(safe(text)))
         case Diff(path, diff):
-            return Diff(clean(path), clean(diff))
+            return Diff(safe(path), safe(diff))
         case Tests():
-            return block._replace(failures=tuple((clean(test), clean(why)) for test, why in block.failures))
+            return block._replace(failures=tuple((safe(test), safe(why)) for test, why in block.failures))
         case Todos(items):
-            return Todos(tuple((clean(text), state) for text, state in items))
+            return Todos(tuple((safe(text), state) for text, state in items))
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+def _redacting(scope: Scope, redactor: Redactor) -> Scope:
+    """The scope of a call whose progress and long output are kept without secrets too."""
+    return replace(
+        scope,
+        hide=redactor.text,
+        say=lambda text: scope.say(redactor.text(text)),
+        alarm=lambda text: scope.alarm(redactor.text(text)),
+        spill=lambda data: scope.spill(redactor.data(data)),
+    )
+
+
+def _writes_a_mark(arguments: Mapping[str, Any]) -> str | None:
+    """Why a call must not run that would write one of our marks where a secret is."""
+    for text in _texts_in(arguments):
+        if mark := MARKED.search(text):
+            return (
+                f"Nothing was changed: {mark[0]} stands for a secret that minicode does not show, and would overwrite "
+                "it. Leave that part of the file alone: edit the text around it, without the mark."
+            )
+    return None
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts_in(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _texts_in(inner)
 
 
 def _one_line(error: BaseException) -> str:

@@ -13,9 +13,9 @@ a flat TypedDict or a pydantic model; `T | None = None` makes one optional. `sco
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import CAP, clean, clean_output, clip, count
@@ -76,19 +76,23 @@ class Scope:
     """What one call may work with.
 
     say: tell the human about progress. spill: keep a long output and give the path or name under which the model can
-    read it, "" if it is not kept.
+    read it, "" if it is not kept. alarm: tell the human of something that should not have been. hide: takes the secrets
+    out of a text.
     """
 
     workspace: Workspace
     call_id: str = ""
     say: Callable[[str], None] = lambda text: None
     spill: Callable[[bytes], str] = lambda data: ""
+    alarm: Callable[[str], None] = lambda text: None
+    hide: Callable[[str], str] = lambda text: text
 
     def fit(self, text: str, whole: bytes | None = None, limit: int = CAP) -> str:
         """The text if it is short, else head and tail of it; `whole` (by default the text itself) is spilled then."""
         if len(text) <= limit // 4 or len(text.encode("utf-8", "replace")) <= limit:
             return text
-        return clip(text, limit, self.spill(text.encode("utf-8", "replace") if whole is None else whole))
+        # Hidden first: a secret that is cut in two would be known no more.
+        return clip(self.hide(text), limit, self.spill(text.encode("utf-8", "replace") if whole is None else whole))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,13 @@ class Toolfile:
 
     function: Callable[..., Awaitable[Result]]
     effect: Effect
+    harmless: Callable[[Mapping[str, Any]], bool] | None = None
 
 
-def tool(*, effect: Effect) -> Callable[[Callable[..., Awaitable[Result]]], Toolfile]:
-    """Mark the function of a tool file. effect: the worst it can do."""
-    return lambda function: Toolfile(function, effect)
+def tool(
+    *, effect: Effect, harmless: Callable[[Mapping[str, Any]], bool] | None = None
+) -> Callable[[Callable[..., Awaitable[Result]]], Toolfile]:
+    """Mark the function of a tool file. effect: the worst it can do. harmless: tells by the arguments, which may be
+    anything, that a call only reads; it must not raise.
+    """
+    return lambda function: Toolfile(function, effect, harmless)

@@ -1,13 +1,24 @@
 """Run a shell command."""
 
+import re
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
-from minicode.toolkit import CAP, Output, Result, Scope, clean_output, tool
+from minicode.toolkit import CAP, Finished, Output, Result, Scope, clean_output, tool
 
 LONGEST = 1800  # seconds
 MILLISECONDS = 10_000  # other agents count in them, and M2 has seen those; nobody means so many seconds
+# How programs complain of what the sandbox keeps from them.
+OFFLINE = re.compile(
+    r"could not resolve|name resolution|name or service not known|nodename nor servname|network is unreachable"
+    r"|EAI_AGAIN|ENETUNREACH|failed to lookup address|no such host|temporary failure resolving",
+    re.IGNORECASE,
+)
+GIT = re.compile(r"\.git\b.*(read-only file system|permission denied|device or resource busy)", re.IGNORECASE)
+CLOSED = re.compile(
+    r"read-only file system|operation not permitted|permission denied|\bE(ROFS|PERM|ACCES)\b", re.IGNORECASE
+)
 
 
 @tool(effect="runs")
@@ -16,12 +27,18 @@ async def bash(
     command: Annotated[str, "Command line for bash"],
     timeout: Annotated[int, "Seconds until it is stopped, at most 1800"] = 120,  # noqa: ASYNC109 - the name M2 knows
     description: Annotated[str, "What it does, in five words"] = "",
+    needs: Annotated[
+        Literal["network", "host"] | None,
+        "Only if the sandbox stands in the way: network, or host to run outside of it; the user is asked",
+    ] = None,
 ) -> Result:
     """Run a command in the workspace root. Each call is a new shell with empty stdin and no terminal. It ends when the
-    shell does: whatever is left in the background is stopped. Output over 30 kB is cut in the middle."""
-    del description  # for the eyes of whoever approves the call
+    shell does: whatever is left in the background is stopped. Output over 30 kB is cut in the middle. It runs in a
+    sandbox: writes only in the workspace and /tmp, no network, .git read-only (use the git tool)."""
+    del description, needs  # for whoever approves the call
     seconds = min(max(timeout / 1000 if timeout >= MILLISECONDS else timeout, 1), LONGEST)
-    finished = await scope.workspace.shell(command, seconds=seconds, on_output=_teller(scope.say))
+    with scope.workspace.watched(scope.alarm) as alarms:
+        finished = await scope.workspace.shell(command, seconds=seconds, on_output=_teller(scope.say))
     text = clean_output(finished.output).rstrip("\n")
     notes = []
     if finished.ended == "time":
@@ -32,8 +49,25 @@ async def bash(
         notes.append(f"exit code {finished.code}" if finished.code >= 0 else f"ended by signal {-finished.code}")
     if finished.left:
         notes.append(f"stopped in the background: {', '.join(finished.left[:5])}")
+    notes += alarms
+    if blocked := in_the_way(scope, finished, text):
+        notes.append(blocked)
     body = scope.fit(text, finished.output, CAP - 1000)
     return Result(f"{body}\n[{'; '.join(notes)}]", (Output(body),), failed=bool(finished.ended or finished.code))
+
+
+def in_the_way(scope: Scope, finished: Finished, text: str) -> str:
+    """What of the sandbox a command seems to have failed at, and how to get on; "" if it did not."""
+    if not finished.held or not finished.code:
+        return ""
+    said = text[-20_000:]
+    if OFFLINE.search(said) and not scope.workspace.processes.grant.network:
+        return 'the sandbox has no network; if it must be, call again with needs="network"'
+    if GIT.search(said):
+        return ".git is read-only in the sandbox; use the git tool"
+    if CLOSED.search(said):
+        return 'the sandbox writes only in the workspace and /tmp; if it must be, call again with needs="host"'
+    return ""
 
 
 def _teller(say: Callable[[str], None]) -> Callable[[bytes], None]:

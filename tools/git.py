@@ -1,7 +1,7 @@
 """Look at the history and change it, in the ways that are safe."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from minicode.toolkit import Output, Refused, Result, Scope, clean_output, git_problem, run_git, tool
 
@@ -18,8 +18,13 @@ GIVEN: Mapping[str, Sequence[str]] = {
     "branch": (),
     "restore": (),
     "stash": (),
+    "switch": (),
 }
-WRITES = frozenset(("add", "commit", "branch", "restore", "stash"))
+READS = frozenset(("status", "diff", "log", "show", "blame"))
+# What only lists: all words must be of these.
+LISTING = frozenset(
+    ("-a", "-r", "-v", "-vv", "-l", "--all", "--remotes", "--verbose", "--list", "--show-current", "--no-color")
+)
 # Options that start programs, open an editor, or reach files outside the repository. git takes any unambiguous
 # beginning of a long option, so a beginning is refused too.
 REFUSED_LONG = (
@@ -28,29 +33,55 @@ REFUSED_LONG = (
     # A submodule has a configuration of its own, with programs in it that nobody has looked up.
     *("submodule", "recurse-submodules", "ignore-submodules"),
 )
-REFUSED_SHORT: Mapping[str, str] = {"commit": "eFtSpi", "add": "epi", "blame": "S", "restore": "p"}
+REFUSED_SHORT: Mapping[str, str] = {"commit": "eFtSpi", "add": "epi", "blame": "S", "restore": "p", "stash": "p"}
 TAKE_A_VALUE = "mCcuLsn"  # the rest of a word of short options is the value
 
 
-@tool(effect="writes")
+def split(args: object) -> list[str]:
+    """The words of a call, without `git` itself. Raises ValueError for an open quote."""
+    import shlex
+
+    words = [word for word in args if isinstance(word, str)] if isinstance(args, list) else []
+    if len(words) == 1:
+        words = shlex.split(words[0])
+    return words[1:] if words[:1] == ["git"] else words
+
+
+def changes(name: str, rest: Sequence[str]) -> bool:
+    if name == "branch":
+        return not LISTING.issuperset(rest)
+    if name == "stash":
+        return rest[:1] not in (["list"], ["show"])
+    return name not in READS
+
+
+def only_looks(arguments: Mapping[str, Any]) -> bool:
+    """Does the call change nothing?"""
+    try:
+        words = split(arguments.get("args"))
+    except ValueError:
+        return False
+    return bool(words) and not changes(words[0], words[1:])
+
+
+@tool(effect="writes", harmless=only_looks)
 async def git(
     scope: Scope,
     args: Annotated[list[str], 'As on the command line, such as ["commit", "-m", "Fix it"]'],
 ) -> Result:
-    """Run git: status, diff, log, show, blame, add, commit (with -m), branch, restore, stash. Hooks do not run. For
-    any other git command use bash."""
-    import shlex
-
-    words = shlex.split(args[0]) if len(args) == 1 else list(args)
-    if words[:1] == ["git"]:
-        words = words[1:]
+    """Run git: status, diff, log, show, blame, add, commit (with -m), branch, switch, restore, stash. Hooks do not
+    run. For any other git command use bash."""
+    try:
+        words = split(args)
+    except ValueError as error:
+        raise Refused(f"args cannot be split into words: {error}.") from None
     name = words[0] if words else ""
     if name not in GIVEN:
         asked = f"git {name} is not done by this tool" if name else "args is empty"
         raise Refused(f"{asked}. It does: {', '.join(GIVEN)}. Use bash for anything else.")
     rest = words[1:]
     check(scope, name, rest)
-    finished = await run_git(scope.workspace, [name, *given(name, rest), *rest], writes=name in WRITES)
+    finished = await run_git(scope.workspace, [name, *given(name, rest), *rest], writes=changes(name, rest))
     if finished.code or finished.ended:
         return Result(git_problem(finished), (Output(clean_output(finished.errors)),), failed=True)
     text = clean_output(finished.output + finished.errors).rstrip("\n")

@@ -38,18 +38,22 @@ async def run_tests(
     """Run the project's tests (pytest, unittest, npm, go, cargo) and get each failing test with its first failing
     assertion. Prefer this to running them in bash."""
     seconds = min(max(timeout, 1), 3600)
+    with scope.workspace.watched(scope.alarm):
+        return told(scope, await run_all(scope, paths, seconds))
+
+
+async def run_all(scope: Scope, paths: Sequence[str], seconds: float) -> Outcome:
+    """By the runner that fits the project."""
     root = scope.workspace.root
     if (root / "go.mod").is_file():
-        outcome = await by_command(scope, "go test", ["go", "test", *(paths or ["./..."])], seconds)
-    elif (root / "Cargo.toml").is_file():
-        outcome = await by_command(scope, "cargo test", ["cargo", "test", "--no-fail-fast", *paths], seconds)
-    elif has_npm_test(root):
-        outcome = await by_command(
+        return await by_command(scope, "go test", ["go", "test", *(paths or ["./..."])], seconds)
+    if (root / "Cargo.toml").is_file():
+        return await by_command(scope, "cargo test", ["cargo", "test", "--no-fail-fast", *paths], seconds)
+    if has_npm_test(root):
+        return await by_command(
             scope, "npm test", ["npm", "test", "--silent", *(["--", *paths] if paths else [])], seconds
         )
-    else:
-        outcome = await in_python(scope, paths, seconds)
-    return told(scope, outcome)
+    return await in_python(scope, paths, seconds)
 
 
 def has_npm_test(root: Path) -> bool:

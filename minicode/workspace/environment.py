@@ -45,9 +45,9 @@ _QUIET = {
 }
 
 
-def for_tools(ours: Mapping[str, str]) -> dict[str, str]:
-    """The environment for a tool's process, made from our own."""
-    key = ours.get("MINIMAX_API_KEY") or None
+def for_tools(ours: Mapping[str, str], key: str = "") -> dict[str, str]:
+    """The environment for a tool's process, made from our own. key: the API key, which no value may hold."""
+    key = key or ours.get("MINIMAX_API_KEY", "")
 
     def passes(name: str, value: str) -> bool:
         if name.startswith(_NEVER_BEGIN) or (key and key in value):

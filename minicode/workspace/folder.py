@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from minicode.errors import MinicodeError
 from minicode.text import clean
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# openat2(2): the same number on every architecture. Resolve beneath, no magic links, no symbolic links.
+_OPENAT2, _BENEATH = 437, 0x08 | 0x02 | 0x04
 
 _REASONS = {
     errno.EACCES: "permission is denied",
@@ -43,20 +47,25 @@ class Folder:
     """The real paths of the workspace.
 
     extra: folders added by the user, as free to use as the root. readable: folders that may only be read, such as the
-    place where long outputs are kept.
+    place where long outputs are kept. hidden: may be neither read nor written, wherever they lie, save what is below a
+    readable folder inside them.
     """
 
     root: Path
     extra: tuple[Path, ...] = ()
     readable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
 
     @classmethod
-    def at(cls, root: Path, extra: Sequence[Path] = (), readable: Sequence[Path] = ()) -> Folder:
+    def at(
+        cls, root: Path, extra: Sequence[Path] = (), readable: Sequence[Path] = (), hidden: Sequence[Path] = ()
+    ) -> Folder:
         """Raises Refused if the root or an added folder is not a folder."""
         for folder in (root, *extra):
             if not folder.is_dir():
                 raise Refused(f"{folder} is not a folder.")
-        return cls(root.resolve(), tuple(p.resolve() for p in extra), tuple(p.resolve() for p in readable))
+        others = (tuple(path.resolve() for path in paths) for paths in (extra, readable, hidden))
+        return cls(root.resolve(), *others)
 
     def resolve(self, name: str, *, write: bool = False) -> Path:
         """The real path of a name given relative to the root, absolute, or with `~`. It need not exist.
@@ -70,12 +79,21 @@ class Folder:
         except (RuntimeError, OSError, ValueError) as error:
             raise Refused(f"{clean(name)!r} is not a usable path: {error}.") from None
         base = self._base(path, write)
-        if write and any(part.casefold() == ".git" for part in path.relative_to(base).parts):
+        if self.hides(path) and (write or base not in self.readable):
+            raise Refused(f"{self.show(path)} is private to minicode or to the user and is not opened.")
+        if write and _is_of_git(base, path):
             raise Refused(f"{self.show(path)} belongs to git and is not edited as a file; use the git tool.")
         return path
 
+    def hides(self, path: Path) -> bool:
+        """Is it hidden, as far as its real path tells? Case is ignored, since the file system may do so too."""
+        if not self.hidden:
+            return False
+        folded = Path(str(path).casefold())
+        return any(folded.is_relative_to(str(hidden).casefold()) for hidden in self.hidden)
+
     def _base(self, path: Path, write: bool) -> Path:
-        bases = (self.root, *self.extra) if write else (self.root, *self.extra, *self.readable)
+        bases = (self.root, *self.extra) if write else (*self.readable, self.root, *self.extra)
         for base in bases:
             if path.is_relative_to(base):
                 return base
@@ -93,12 +111,18 @@ class Folder:
     def parent(self, path: Path, *, create: bool = False) -> Iterator[int]:
         """An open descriptor of the folder that holds `path`, a path from `resolve`.
 
-        The walk follows no symbolic link, so that a link planted after `resolve` cannot lead out. Raises OSError.
+        No symbolic link is followed, so that one planted after `resolve` cannot lead out. Raises OSError.
         """
         base = self._base(path, write=create)
         fd = os.open(base, _DIRECTORY)
         try:
-            for part in path.relative_to(base).parts[:-1]:
+            inside = path.relative_to(base).parts[:-1]
+            beneath = _open_beneath(fd, "/".join(inside)) if inside else None
+            if beneath is not None:
+                os.close(fd)
+                fd = beneath
+                inside = ()
+            for part in inside:
                 if create:
                     with suppress(FileExistsError):
                         os.mkdir(part, dir_fd=fd)
@@ -108,3 +132,32 @@ class Folder:
             yield fd
         finally:
             os.close(fd)
+
+
+def _open_beneath(folder: int, inside: str) -> int | None:
+    """Open a folder inside another in one step, in which the kernel lets no link and no `..` lead out.
+
+    None where it cannot be done so: another system, an old kernel, or something is not there or in the way, which the
+    walk then makes or names.
+    """
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    how = struct.pack("=QQQ", _DIRECTORY, 0, _BENEATH)
+    arguments = map(ctypes.c_long, (_OPENAT2, folder))
+    fd = ctypes.CDLL(None).syscall(*arguments, os.fsencode(inside), how, ctypes.c_long(len(how)))
+    return fd if fd >= 0 else None
+
+
+def _is_of_git(base: Path, path: Path) -> bool:
+    """Does it lie in a `.git`, or in what stands for one elsewhere: a worktree's, a bare repository, a renamed one?"""
+    parts = path.relative_to(base).parts
+    if any(part.casefold() == ".git" for part in parts):
+        return True
+    at = base
+    for part in parts:
+        if (at / "HEAD").is_file() and ((at / "commondir").is_file() or (at / "objects").is_dir()):
+            return True
+        at /= part
+    return False

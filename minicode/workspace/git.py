@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 
+from minicode.sandbox.policy import COMMIT, LOOK
 from minicode.workspace.folder import Refused
 from minicode.workspace.processes import HEAD, Finished
 from minicode.workspace.workspace import Workspace
@@ -42,7 +44,7 @@ _OVERRIDES = (
 # Sections whose names the repository chooses cannot be overridden blindly; they are looked up, and given this instead.
 _PROGRAMS = (
     r"^(filter\..*\.(clean|smudge|process|required)|merge\..*\.driver|diff\..*\.(textconv|command)"
-    r"|hook\..*\.command|submodule\..*\.ignore)$"
+    r"|hook\..*\.command|submodule\..*\.ignore|core\.worktree)$"
 )
 _INSTEAD = {"required": "false", "driver": "false", "command": "true", "textconv": "cat", "ignore": "dirty"}
 # As `git lfs install --local` writes them. A filter is a shell line, so only the very words are known to be harmless.
@@ -66,59 +68,59 @@ async def run_git(
     *,
     folder: Path | None = None,
     writes: bool = False,
-    filters: bool = True,
     seconds: float = 60,
     keep: int = HEAD,
 ) -> Finished:
     """Run `git <arguments>` in the root or `folder`, hooks and every configured program off.
 
-    writes: it may take locks. filters: it may touch file contents by way of filters, so that the repository's own are
-    looked up and turned off (those of git-lfs excepted). seconds, keep: see `Processes.run`. Raises Refused if there is
-    no git.
+    writes: it may take locks and change the repository. The repository's own filters are looked up and turned off,
+    those of git-lfs excepted. seconds, keep: see `Processes.run`. Raises Refused if there is
+    no git, or if the work tree is not the repository's own folder.
     """
     program = _program(workspace)
     folder = folder or workspace.root
     environment = {**_ENVIRONMENT, "GIT_OPTIONAL_LOCKS": "1" if writes else "0", "PATH": safe_path(workspace)}
     overrides = [word for override in _OVERRIDES for word in ("-c", override)]
-    if writes:
-        await _check_work_tree([program, *overrides], workspace, folder, environment)
-    if filters:
-        environment |= await _without_filters(workspace, [program, *overrides], folder, environment)
+    ask = partial(_ask, workspace, [program, *overrides], folder, environment)
+    environment |= await _without_programs(ask, folder)
     return await workspace.processes.run(
         [program, *overrides, *arguments],
         folder,
         seconds=seconds,
         environment=environment,
+        grant=COMMIT if writes else LOOK,
         errors_apart=True,
         keep=keep,
     )
 
 
-async def _without_filters(
-    workspace: Workspace, git: Sequence[str], folder: Path, environment: dict[str, str]
-) -> dict[str, str]:
+async def _ask(
+    workspace: Workspace, git: Sequence[str], folder: Path, environment: dict[str, str], arguments: Sequence[str]
+) -> Finished:
+    return await workspace.processes.run(
+        [*git, *arguments], folder, seconds=10, environment=environment, grant=LOOK, errors_apart=True
+    )
+
+
+async def _without_programs(ask: Callable[[Sequence[str]], Awaitable[Finished]], folder: Path) -> dict[str, str]:
     """What turns off the programs which the repository itself has configured, and hooks whoever did.
 
     As environment, not as `-c key=value`: a key with a `=` in it would be cut there. Raises Refused if they cannot all
-    be known.
+    be known, or if the work tree is a foreign one.
     """
-    listed = await workspace.processes.run(
-        [*git, "config", "--includes", "--show-scope", "-z", "--get-regexp", _PROGRAMS],
-        folder,
-        seconds=10,
-        environment=environment,
-        errors_apart=True,
-    )
-    # 1 is "none"; 128 is a folder or a configuration for which the call itself will fail too.
-    if listed.code not in (0, 1, 128) or listed.ended or listed.total > HEAD:
-        raise Refused("git was not run: what the repository's configuration would start cannot be found out.")
+    entries = _entries(await ask(["config", "--includes", "--show-scope", "-z", "--get-regexp", _PROGRAMS]))
+    if any(key == "core.worktree" for _, key, _ in entries):
+        _check_work_tree(await ask(["rev-parse", "--show-toplevel"]))
+    # git obeys this file too, wherever in the repository it is started.
+    named = next((top / ".gitmodules" for top in (folder, *folder.parents) if os.path.lexists(top / ".git")), None)
+    if named is not None and named.exists():
+        wanted = ["config", "--show-scope", "-z", "--file", str(named), "--get-regexp", r"^submodule\..*\.ignore$"]
+        entries += _entries(await ask(wanted))
     keys = []
-    fields = listed.output.decode("utf-8", "surrogateescape").split("\0")
-    for scope, entry in zip(fields[::2], fields[1::2], strict=False):
-        key, _, value = entry.partition("\n")
-        if not key.startswith("hook.") and (scope not in ("local", "worktree") or _LFS.fullmatch(value)):
-            continue
-        keys.append(key)
+    for scope, key, value in entries:
+        harmless = key == "core.worktree" or scope not in ("local", "worktree", "command") or _LFS.fullmatch(value)
+        if key.startswith("hook.") or not harmless:
+            keys.append(key)
     instead = {"GIT_CONFIG_COUNT": str(len(keys))}
     for number, key in enumerate(keys):
         instead[f"GIT_CONFIG_KEY_{number}"] = key
@@ -126,14 +128,20 @@ async def _without_filters(
     return instead
 
 
-async def _check_work_tree(git: Sequence[str], workspace: Workspace, folder: Path, environment: dict[str, str]) -> None:
-    """`core.worktree` of a repository can name any folder, which `restore` would then overwrite."""
-    asked = await workspace.processes.run(
-        [*git, "rev-parse", "--show-toplevel"], folder, seconds=10, environment=environment, errors_apart=True
-    )
+def _entries(listed: Finished) -> list[tuple[str, str, str]]:
+    """(scope, key, value) of each. 1 is "none"; 128 is a folder or a configuration for which git itself fails too."""
+    if listed.code not in (0, 1, 128) or listed.ended or listed.total > HEAD:
+        raise Refused("git was not run: what the repository's configuration would start cannot be found out.")
+    fields = listed.output.decode("utf-8", "surrogateescape").split("\0")
+    split = ((scope, *entry.partition("\n")[::2]) for scope, entry in zip(fields[::2], fields[1::2], strict=False))
+    return [(scope, key, value) for scope, key, value in split]
+
+
+def _check_work_tree(asked: Finished) -> None:
+    """`core.worktree` of a repository can name any folder, to be shown or overwritten."""
     top = Path(os.fsdecode(asked.output.rstrip(b"\n")))
     if asked.code == 0 and not os.path.lexists(top / ".git"):
-        raise Refused(f"The repository is set up to write into {top}, which is not its own folder; nothing was done.")
+        raise Refused(f"The repository is set up to work in {top}, which is not its own folder; nothing was done.")
 
 
 def git_problem(finished: Finished) -> str:
@@ -155,6 +163,8 @@ def git_problem(finished: Finished) -> str:
         return "The repository has no commits yet."
     if "tell me who you are" in said:
         return "git does not know the author: the user has to set user.name and user.email."
+    if "could not lock config file" in said or "could not write config file" in said:
+        return "This would change the repository's configuration, which only the user may do."
     return said or finished.output.decode("utf-8", "replace").strip() or f"git ended with code {finished.code}."
 
 

@@ -30,6 +30,7 @@ def adopt_orphans() -> None:
 
 class _Process(NamedTuple):
     pid: int
+    name: str
     state: str
     parent: int
     session: int
@@ -37,10 +38,14 @@ class _Process(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """All processes of one call: those in the session of its program, descended from it, or carrying its token."""
+    """All processes of one call: those in the session of its program, descended from it, or carrying its token.
+
+    monitor: the name of the sandbox's own processes, if the leader is one of them, which must outlive what it holds.
+    """
 
     leader: int
     token: str
+    monitor: str = ""
 
     def maybe_alive(self, others: set[int]) -> bool:
         """A cheap look whether anything can be left once the program itself is gone.
@@ -48,6 +53,8 @@ class Kin:
         Orphans are our children then, so nothing is left if the group is empty and no child of ours is of this call.
         others: leaders of calls, known not to be orphans.
         """
+        if self.bury(others):
+            return True
         try:
             os.killpg(self.leader, 0)
             return True
@@ -56,6 +63,18 @@ class Kin:
         except PermissionError:
             return True
         return any(self._carries(pid) for pid in _our_children() - others)
+
+    def bury(self, others: set[int]) -> bool:
+        """Lay to rest the first processes inside sandboxes, which come to us when their monitors end. Dying and dead
+        they carry nothing that tells whose they were, save their name. Gives whether one is still dying.
+        """
+        dying = False
+        for pid in _our_children() - others if self.monitor else ():
+            process = _look(str(pid))
+            if process is not None and process.name == self.monitor:
+                with suppress(ChildProcessError):
+                    dying |= os.waitpid(pid, os.WNOHANG)[0] == 0
+        return dying
 
     def signal(self, number: signal.Signals, told: set[int] | None = None) -> dict[int, str]:
         """Send it to all of them that are alive, except those told before; gives their command lines by id."""
@@ -114,16 +133,22 @@ def _has_proc() -> bool:
 
 def _all_processes() -> Iterator[_Process]:
     for name in os.listdir("/proc"):  # noqa: PTH208 - as above
-        if not name.isdigit():
-            continue
-        try:
-            with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
-                # The name in parentheses may contain anything, parentheses too.
-                fields = file.read().rpartition(b")")[2].split()
-        except OSError:
-            continue
-        if len(fields) > 3:
-            yield _Process(int(name), fields[0].decode(), int(fields[1]), int(fields[3]))
+        if name.isdigit() and (process := _look(name)) is not None:
+            yield process
+
+
+def _look(pid: str) -> _Process | None:
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123 - as above
+            # The name in parentheses may contain anything, parentheses too.
+            before, _, after = file.read().rpartition(b")")
+    except OSError:
+        return None
+    fields = after.split()
+    if len(fields) < 4:
+        return None
+    name = before.partition(b"(")[2].decode("utf-8", "replace")
+    return _Process(int(pid), name, fields[0].decode(), int(fields[1]), int(fields[3]))
 
 
 def _our_children() -> set[int]:

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from minicode.sandbox.policy import Grant, Launch
 from minicode.workspace.environment import for_tools
 from minicode.workspace.folder import Refused
 from minicode.workspace.kin import MARK, Kin, adopt_orphans
@@ -25,7 +27,11 @@ _DRAIN = 2.0  # seconds, at most, for output that comes after the end of the pro
 _QUIET = 0.1  # seconds without output after which nothing more is expected
 _GRACE = 2.0  # seconds between TERM and KILL
 
-Wrap = Callable[[Sequence[str], Path], Sequence[str]]
+
+class Box(Protocol):
+    """What says how a program is really started: a sandbox."""
+
+    def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch: ...
 
 
 class Finished(NamedTuple):
@@ -34,7 +40,7 @@ class Finished(NamedTuple):
     code: its exit code, negative for a signal. output: what it printed, stderr in between unless `errors` was asked
     for; if more came than is kept, its beginning and the last TAIL bytes with a line between them that says so.
     ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left: command lines of the processes it
-    left behind, which were ended.
+    left behind, which were ended. held: it ran in a sandbox.
     """
 
     code: int
@@ -44,6 +50,7 @@ class Finished(NamedTuple):
     seconds: float = 0.0
     ended: str = ""
     left: tuple[str, ...] = ()
+    held: bool = False
 
 
 class _Pipe:
@@ -116,14 +123,24 @@ class _Pipe:
 class Processes:
     """Starts the programs of one workspace.
 
-    environment: what each gets. wrap: turns (argv, folder) into the argv that is really started; a sandbox goes here.
+    environment: what each gets. box: what holds them, None for nothing. grant: what they may do, unless `run` is told
+    otherwise.
     """
 
-    def __init__(self, environment: Mapping[str, str] | None = None, wrap: Wrap | None = None) -> None:
+    def __init__(
+        self, environment: Mapping[str, str] | None = None, box: Box | None = None, grant: Grant | None = None
+    ) -> None:
         self.environment = dict(for_tools(os.environ) if environment is None else environment)
-        self._wrap = wrap
+        self.grant = grant or Grant()
+        self._box = box
         self._adopting = False
         self._running: set[int] = set()
+
+    def granting(self, grant: Grant) -> Processes:
+        """The same processes, for programs that may do something else."""
+        view = copy(self)
+        view.grant = grant
+        return view
 
     async def run(
         self,
@@ -132,15 +149,18 @@ class Processes:
         *,
         seconds: float | None = None,
         environment: Mapping[str, str] | None = None,
+        grant: Grant | None = None,
+        stdin: bytes = b"",
         errors_apart: bool = False,
         keep: int = HEAD,
         on_output: Callable[[bytes], None] | None = None,
     ) -> Finished:
-        """Run a program to its end, with an empty stdin and no terminal, in a session of its own.
+        """Run a program to its end, without a terminal, in a session of its own.
 
         The result comes when the program itself ends; what it left running is ended too, and so is all of it after
-        `seconds` or when the awaiting task is cancelled. environment: added to the usual one. keep: how many bytes from
-        the beginning of the output are kept. Raises Refused if the program or the folder is not there.
+        `seconds` or when the awaiting task is cancelled. environment: added to the usual one. grant: instead of the
+        usual one. keep: how many bytes from the beginning of the output are kept. Raises Refused if the program or the
+        folder is not there.
         """
         if not self._adopting:
             adopt_orphans()
@@ -148,7 +168,8 @@ class Processes:
         out = _Pipe(keep, on_output)
         err = _Pipe(keep, None) if errors_apart else out
         started = time.monotonic()
-        kin, process = self._start(argv, folder, {**self.environment, **(environment or {})}, out, err)
+        start = _Start(argv, folder, {**self.environment, **(environment or {})}, grant or self.grant, stdin)
+        kin, process, held = self._start(start, out, err)
         self._running.add(process.pid)
         exited = asyncio.create_task(_exit_of(process))
         left: tuple[str, ...] = ()
@@ -175,34 +196,65 @@ class Processes:
             time.monotonic() - started,
             ended,
             () if ended else left,
+            held,
         )
 
-    def _start(
-        self, argv: Sequence[str], folder: Path, environment: dict[str, str], out: _Pipe, err: _Pipe
-    ) -> tuple[Kin, subprocess.Popen[bytes]]:
+    def _start(self, start: _Start, out: _Pipe, err: _Pipe) -> tuple[Kin, subprocess.Popen[bytes], bool]:
         token = os.urandom(8).hex()
         # A minicode that runs inside another one's call stays part of that call.
-        environment[MARK] = f"{environment.get(MARK, '')}/{token}"
+        start.environment[MARK] = f"{start.environment.get(MARK, '')}/{token}"
+        launch = Launch(tuple(start.argv), start.environment)
         try:
-            process = subprocess.Popen(
-                argv if self._wrap is None else self._wrap(argv, folder),
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=out.writer,
-                stderr=err.writer,
-                start_new_session=True,
-            )
-        except (OSError, ValueError) as error:
+            if self._box is not None:
+                launch = self._box.launch(start.argv, start.folder, start.environment, start.grant)
+            with _input(start.stdin) as stdin:
+                process = subprocess.Popen(
+                    launch.argv,
+                    cwd=start.folder,
+                    env=launch.environment,
+                    stdin=stdin,
+                    stdout=out.writer,
+                    stderr=err.writer,
+                    start_new_session=True,
+                    pass_fds=launch.fds,
+                )
+        except BaseException as error:  # why: whatever ended it, no descriptor may stay open
             for pipe in {out, err}:
                 pipe.close()
-            if not folder.is_dir():
-                raise Refused(f"The folder {folder} does not exist any more.") from None
-            raise Refused(f"{argv[0]} cannot be started: {error}.") from None
-        kin = Kin(process.pid, token)
+            if not isinstance(error, OSError | ValueError):
+                raise
+            if not start.folder.is_dir():
+                raise Refused(f"The folder {start.folder} does not exist any more.") from None
+            raise Refused(f"{start.argv[0]} cannot be started: {error}.") from None
+        finally:
+            for fd in launch.fds:
+                os.close(fd)
+        kin = Kin(process.pid, token, Path(launch.argv[0]).name[:15] if launch.monitor else "")
         for pipe in {out, err}:
             pipe.started(on_flood=lambda: kin.signal(signal.SIGKILL))
-        return kin, process
+        return kin, process, launch.argv != tuple(start.argv)
+
+
+class _Start(NamedTuple):
+    argv: Sequence[str]
+    folder: Path
+    environment: dict[str, str]
+    grant: Grant
+    stdin: bytes
+
+
+@contextmanager
+def _input(data: bytes) -> Iterator[int]:
+    """A descriptor to read it from: a file, since a pipe would have to be fed while the program may never read."""
+    if not data:
+        yield subprocess.DEVNULL
+        return
+    import tempfile
+
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        yield file.fileno()
 
 
 async def _exit_of(process: subprocess.Popen[bytes]) -> None:
@@ -228,19 +280,23 @@ async def _end(kin: Kin, process: subprocess.Popen[bytes], others: set[int]) -> 
     over = process.poll() is not None
     if over and not kin.maybe_alive(others):
         return ()
-    left = kin.signal(signal.SIGTERM)
+    if over and kin.monitor:  # the kernel is ending what was inside, without a grace
+        _kill(kin, process, others)
+        return ()
+    spared = {process.pid} if kin.monitor else set()
+    left = kin.signal(signal.SIGTERM, spared)
     try:
         end, pause = time.monotonic() + _GRACE, 0.005
         while (process.poll() is None or kin.alive()) and time.monotonic() < end:
             await asyncio.sleep(pause)
             pause = min(pause * 2, 0.1)
-            left |= kin.signal(signal.SIGTERM, set(left))  # one may have been born while the others were told
+            left |= kin.signal(signal.SIGTERM, spared | set(left))  # one may have been born while the others were told
     finally:
-        _kill(kin, process)
+        _kill(kin, process, others)
     return tuple(left.values())
 
 
-def _kill(kin: Kin, process: subprocess.Popen[bytes]) -> None:
+def _kill(kin: Kin, process: subprocess.Popen[bytes], others: set[int]) -> None:
     """Without an await, so that a second cancel cannot come between."""
     for _ in range(20):  # a process that forks while it is being killed is caught by the next round
         if not kin.signal(signal.SIGKILL):
@@ -249,3 +305,7 @@ def _kill(kin: Kin, process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.kill()
         process.wait()
+    for _ in range(20):
+        if not kin.bury(others):
+            break
+        time.sleep(0.005)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from minicode.sandbox.policy import LOOK
 from minicode.text import clean
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import run_git, safe_path
@@ -83,13 +84,15 @@ async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engi
     for engine in engines:
         if engine == "python":
             names = await _list(workspace, query.folder, query.name, engines)
-            return await asyncio.to_thread(_python_search, query, names)
+            return await asyncio.to_thread(_python_search, query, filter(_shown(workspace, query.under), names))
         finished = await (_rg_search if engine == "rg" else _git_search)(workspace, query)
         if finished is None:
             continue
         # 1 is "nothing found".
         if finished.code in (0, 1) or finished.output or finished.ended:
             rows = await asyncio.to_thread(_sorted_rows, finished.output[:HEAD], query)
+            shown = _shown(workspace, query.under)
+            rows = tuple(row for row in rows if shown(row.path))
             return Rows(rows, finished.total > HEAD or bool(finished.ended))
         raise Refused(f"The search failed: {clean(finished.errors.decode('utf-8', 'replace')).strip()[:600]}")
     raise Refused("The search failed: no search program is here.")
@@ -101,8 +104,15 @@ async def list_files(
     """The files under a folder that are not ignored, newest first. Raises Refused if it is not a folder."""
     if not under.is_dir():
         raise Refused(f"{workspace.folder.show(under)} is not a folder.")
-    names = await _list(workspace, under, ".", engines)
+    names = filter(_shown(workspace, under), await _list(workspace, under, ".", engines))
     return await asyncio.to_thread(_newest_first, under, names, glob)
+
+
+def _shown(workspace: Workspace, under: Path) -> Callable[[str], bool]:
+    """Says of a path, absolute or relative to the folder, that it does not lie in a hidden place below the folder."""
+    hidden = [path for path in workspace.folder.hidden if path.is_relative_to(under)]
+    beginnings = tuple(f"{place}/" for path in hidden for place in (path, path.relative_to(under)))
+    return lambda path: not f"{path}/".startswith(beginnings)
 
 
 def _newest_first(under: Path, names: Iterable[str], glob: str) -> tuple[Path, ...]:
@@ -127,14 +137,18 @@ async def _rg_search(workspace: Workspace, query: Query) -> Finished | None:
     if last and "**" not in last and "}" not in query.glob and not last.startswith("!"):
         words += ["--type-add", f"asked:{last}", "--type", "asked"]
     return await workspace.processes.run(
-        [program, *words, "-e", query.pattern, "--", query.name], query.folder, seconds=_TIME, errors_apart=True
+        [program, *words, "-e", query.pattern, "--", query.name],
+        query.folder,
+        seconds=_TIME,
+        grant=LOOK,
+        errors_apart=True,
     )
 
 
 async def _git_search(workspace: Workspace, query: Query) -> Finished | None:
     words = [*_GIT, _MODES[query.mode], *(["-i"] if query.ignore_case else []), "-e", query.pattern, "--", query.name]
     try:
-        finished = await run_git(workspace, words, folder=query.folder, filters=False, seconds=_TIME)
+        finished = await run_git(workspace, words, folder=query.folder, seconds=_TIME)
     except Refused:  # there is no git
         return None
     return None if b"not a git repository" in finished.errors else finished
@@ -215,11 +229,13 @@ async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence
     program = _find_rg(workspace) if "rg" in engines else None
     if program is not None:
         words = [program, *_RG, "--files", "--null", "."]
-        finished = await workspace.processes.run(words, folder, seconds=_TIME, errors_apart=True, keep=_LIST_BYTES)
+        finished = await workspace.processes.run(
+            words, folder, seconds=_TIME, grant=LOOK, errors_apart=True, keep=_LIST_BYTES
+        )
         return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
     with suppress(Refused):
         words = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
-        finished = await run_git(workspace, words, folder=folder, filters=False, seconds=_TIME, keep=_LIST_BYTES)
+        finished = await run_git(workspace, words, folder=folder, seconds=_TIME, keep=_LIST_BYTES)
         if finished.code == 0:
             return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
     return await asyncio.to_thread(_walk, folder)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from minicode.sandbox.policy import Grant
 from minicode.workspace.files import Files
 from minicode.workspace.folder import Folder
-from minicode.workspace.processes import Finished, Processes, Wrap
+from minicode.workspace.processes import Box, Finished, Processes
+from minicode.workspace.watch import Watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Workspace:
     folder: Folder
     files: Files
     processes: Processes
+    scratch_folder: Path | None = None
+    mends: bool = False
 
     @classmethod
     def at(
@@ -28,15 +32,24 @@ class Workspace:
         extra: Sequence[Path] = (),
         readable: Sequence[Path] = (),
         environment: Mapping[str, str] | None = None,
-        wrap: Wrap | None = None,
+        box: Box | None = None,
+        hidden: Sequence[Path] = (),
+        scratch: Path | None = None,
+        mends: bool = False,
     ) -> Workspace:
         """extra: folders as free as the root. readable: folders that may only be read, such as where outputs are kept.
 
-        environment: of the processes; by default made from ours without secrets. wrap: see `Processes`. Raises
-        Refused if a folder is not there.
+        environment: of the processes; by default made from ours without secrets. box: see `Processes`. hidden: may be
+        neither read nor written, save what is below `readable`. scratch: where `scratch` makes its folders; commands
+        see it under the same path. mends: `watched` puts back what it finds changed, since the sandbox cannot protect
+        it. Raises Refused if a folder is not there.
         """
-        folder = Folder.at(root, extra, readable)
-        return cls(folder, Files(folder), Processes(environment, wrap))
+        folder = Folder.at(root, extra, readable, hidden)
+        return cls(folder, Files(folder), Processes(environment, box), scratch, mends)
+
+    def granting(self, grant: Grant) -> Workspace:
+        """The same workspace, for programs that may do something else."""
+        return replace(self, processes=self.processes.granting(grant))
 
     @property
     def root(self) -> Path:
@@ -54,5 +67,31 @@ class Workspace:
         """A private empty folder outside the root that programs may use too; it is gone at the end."""
         import tempfile
 
-        with tempfile.TemporaryDirectory(prefix="minicode-") as name:
+        with tempfile.TemporaryDirectory(prefix="minicode-", dir=self.scratch_folder) as name:
             yield Path(name)
+
+    @contextmanager
+    def watched(self, alarm: Callable[[str], None]) -> Iterator[list[str]]:
+        """Around commands: tells of what they changed of git's and agents' settings. What was told is in the list at
+        the end. What the user let run outside the sandbox is not put back.
+        """
+        mends = self.mends and not self.processes.grant.host
+        watch = Watch((self.root, *self.folder.extra), keep=mends)
+        told: list[str] = []
+        watch.before()
+        try:
+            yield told
+        finally:
+            if changed := watch.after():
+                failed = watch.restore(changed) if mends else changed
+                told += self._alarms(set(changed) - set(failed), "which was put back as it was")
+                told += self._alarms(set(failed), "which can start programs later: look at it first")
+                for text in told:
+                    alarm(text)
+
+    def _alarms(self, changed: set[Path], fate: str) -> list[str]:
+        """A sentence, if anything was changed. What lies in something that is named is not named."""
+        paths = sorted(path for path in changed if not changed.intersection(path.parents))
+        names = ", ".join(self.folder.show(path) for path in paths[:5])
+        more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
+        return [f"The command changed {names}{more}, {fate}."] if paths else []

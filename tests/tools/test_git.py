@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from minicode.toolbox import Toolbox
+
 
 @pytest.fixture
 def repository(root: Path) -> Path:
@@ -84,3 +86,30 @@ async def test_outside_a_repository_and_without_commits(run, root: Path) -> None
 async def test_nothing_to_commit(run, repository: Path) -> None:
     result = await run("git", args=["commit", "-m", "x"])
     assert result.failed and "a.txt" in result.text  # git's own words: what is untracked
+
+
+def test_which_calls_only_look(toolbox: Toolbox) -> None:
+    harmless = toolbox.tools["git"].toolfile.harmless
+    assert harmless is not None
+    for words in ("status", "diff HEAD~1 -- a", "log", "show", "blame a", "branch", "branch -a -v", "stash list"):
+        assert harmless({"args": words.split()}) and harmless({"args": [f"git {words}"]}), words
+    for words in ("add .", "commit -m x", "branch x", "branch -d x", "branch -a x", "stash", "stash pop", "switch x"):
+        assert not harmless({"args": words.split()}), words
+    for odd in ({}, {"args": []}, {"args": "status"}, {"args": [1, None]}, {"args": ["log '"]}, {"args": ["git"]}):
+        assert not harmless(odd)
+
+
+async def test_switch(run, repository: Path) -> None:
+    await run("git", args=["add", "."])
+    await run("git", args=["commit", "-m", "x"])
+    assert not (await run("git", args=["switch", "-c", "feature/one"])).failed
+    assert (await run("git", args=["branch", "--show-current"])).text == "feature/one"
+    hook = repository / ".git/hooks/post-checkout"
+    hook.write_text("#!/bin/sh\ntouch canary\n")
+    hook.chmod(0o755)
+    assert not (await run("git", args=["switch", "-"])).failed
+    assert not (repository / "canary").exists()
+
+
+async def test_an_open_quote_is_a_sentence(run, repository: Path) -> None:
+    assert "cannot be split" in (await run("git", args=["log 'x"])).text

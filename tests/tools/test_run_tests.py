@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from minicode import show
+from minicode.messages import Call
+from minicode.toolbox import Toolbox
+from minicode.toolkit import Scope, Workspace
 
 TESTS = """
 import unittest
@@ -137,3 +140,11 @@ async def test_a_runner_that_is_missing(run, root: Path) -> None:
     (root / "go.mod").write_text("module x\n")
     result = await run("run_tests")
     assert result.failed and "go, which is not installed" in result.text
+
+
+async def test_tests_that_change_settings_raise_an_alarm(toolbox: Toolbox, root: Path) -> None:
+    (root / "test_a.py").write_text("def test_a():\n    open('.mcp.json', 'w').close()\n")
+    alarms: list[str] = []
+    prepared = toolbox.prepare(Call("c", "run_tests", {}))
+    result = await toolbox.run(prepared, Scope(Workspace.at(root), alarm=alarms.append))
+    assert not result.failed and len(alarms) == 1 and ".mcp.json" in alarms[0]

@@ -210,3 +210,17 @@ def test_encodings_come_back_as_the_same_bytes(data: bytes, codec: str) -> None:
 def test_binary_is_refused() -> None:
     with pytest.raises(Refused, match="binary"):
         decode(b"\x7fELF\0\0\1", "prog")
+
+
+@pytest.mark.parametrize("make", ["fifo", "link", "dangling"])
+def test_a_new_name_that_is_taken_meanwhile(root: Path, tmp_path: Path, make: str) -> None:
+    workspace = Workspace.at(root)
+    path = workspace.folder.resolve("new", write=True)
+    (tmp_path / "victim").write_text("theirs")
+    if make == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to(tmp_path / ("victim" if make == "link" else "none"))
+    with pytest.raises(Refused, match="appeared meanwhile"):
+        workspace.files.write(path, b"mine", None)
+    assert (tmp_path / "victim").read_text() == "theirs" and not (tmp_path / "none").exists()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-from minicode.workspace.folder import Folder, Refused
+from minicode.workspace.folder import Folder, Refused, _open_beneath
 
 
 def test_ways_to_name_a_file(root: Path, home: Path) -> None:
@@ -56,6 +57,21 @@ def test_a_link_planted_after_the_look_does_not_lead_out(root: Path, tmp_path: P
     (root / "sub").symlink_to(tmp_path)
     with pytest.raises(OSError), folder.parent(path):
         pass
+
+
+def test_the_kernel_lets_nothing_lead_out(root: Path, tmp_path: Path) -> None:
+    (root / "a/b").mkdir(parents=True)
+    (root / "out").symlink_to(tmp_path)
+    fd = os.open(root, os.O_RDONLY)
+    try:
+        inner = _open_beneath(fd, "a/b")
+        if inner is None:
+            pytest.skip("no openat2 here; the walk is tested above")
+        assert os.path.sameopenfile(inner, os.open(root / "a/b", os.O_RDONLY))
+        for name in ("..", "a/../..", "out", "out/work", str(tmp_path), "/proc/self/fd", "none"):
+            assert _open_beneath(fd, name) is None
+    finally:
+        os.close(fd)
 
 
 def test_git_is_not_written_as_files(root: Path) -> None:

@@ -126,6 +126,26 @@ async def test_a_foreign_work_tree_is_not_written(workspace: Workspace, root: Pa
     with pytest.raises(Refused, match="not its own folder"):
         await run_git(workspace, ["restore", "."], writes=True)
     assert (victim / "a.txt").read_text() == "mine\n"
+    with pytest.raises(Refused, match="not its own folder"):
+        await run_git(workspace, ["diff"])
+
+
+async def test_a_submodule_runs_nothing(workspace: Workspace, root: Path, git: Git, tmp_path: Path) -> None:
+    (tmp_path / "program").write_text(f"#!/bin/sh\ntouch {tmp_path}/canary\n")
+    (tmp_path / "program").chmod(0o755)
+    git("-c", "protocol.file.allow=always", "submodule", "add", "-q", "--name", "a.b", str(root), "sub")
+    git("config", "-f", ".gitmodules", "submodule.a.b.ignore", "none")
+    git("commit", "-qam", "with a submodule")
+    git("-C", "sub", "config", "core.fsmonitor", str(tmp_path / "program"))
+    (root / "sub" / "a.txt").write_text("changed\n")
+    for call in (["status"], ["add", "a.txt"], ["commit", "--allow-empty", "-m", "x"], ["diff"], ["stash"]):
+        (root / "a.txt").write_text(str(call))
+        finished = await run_git(workspace, call, writes=True)
+        assert finished.code == 0, (call, finished.errors)
+        assert not (tmp_path / "canary").exists(), call
+    with suppress(subprocess.CalledProcessError):
+        git("status")  # the trap is a real one
+    assert (tmp_path / "canary").exists()
 
 
 async def test_git_planted_in_the_workspace_is_not_used(root: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from minicode.workspace.environment import for_tools
 from minicode.workspace.folder import Refused
-from minicode.workspace.processes import HEAD, TAIL, Processes
+from minicode.workspace.processes import HEAD, TAIL
 from minicode.workspace.workspace import Workspace
 
 
@@ -140,12 +140,6 @@ async def test_it_costs_little(workspace: Workspace) -> None:
         bare.append(time.perf_counter() - begun)
         ours.append((await workspace.shell("true")).seconds)
     assert min(ours) - min(bare) < 0.005
-
-
-async def test_wrap_stands_between(root: Path) -> None:
-    processes = Processes(wrap=lambda argv, folder: ["/usr/bin/env", "WRAPPED=1", *argv])
-    finished = await processes.run(["/bin/sh", "-c", "echo $WRAPPED"], root)
-    assert finished.output == b"1\n"
 
 
 def test_environment() -> None:

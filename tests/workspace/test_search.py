@@ -10,7 +10,7 @@ import pytest
 
 from minicode.workspace.folder import Refused
 from minicode.workspace.glob import glob_filter
-from minicode.workspace.search import Engine, Query, list_files, search_text
+from minicode.workspace.search import ENGINES, Engine, Query, list_files, search_text
 from minicode.workspace.workspace import Workspace
 
 FILES = {
@@ -117,3 +117,16 @@ def test_globs(pattern: str, fits: list[str], fits_not: list[str]) -> None:
     match = glob_filter(pattern)
     assert [path for path in fits if not match(path)] == []
     assert [path for path in fits_not if match(path)] == []
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_hidden_places_are_not_searched(root: Path, engine: Engine) -> None:
+    for name in ("state/key", "statement", "sub/a"):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text("canary\n")
+    workspace = Workspace.at(root, hidden=[root / "state"])
+    await workspace.shell("git init -q")
+    rows = await search_text(workspace, Query("canary", root), [engine, "python"])
+    assert [Path(row.path).relative_to(root).as_posix() for row in rows.rows] == ["statement", "sub/a"]
+    files = await list_files(workspace, root, engines=[engine, "python"])
+    assert {path.name for path in files} == {"statement", "a"}
