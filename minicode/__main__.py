@@ -8,6 +8,7 @@ import sys
 # What people of other agents type, in our words.
 _ALIASES = {"exec": "run", "session": "sessions"}
 _PRINT = ("-p", "--print")
+_TOP = ("-h", "--help", "-V", "--version", "--debug")
 
 
 def main() -> None:
@@ -39,13 +40,16 @@ def leave(code: int) -> None:
 
 
 def in_our_words(arguments: list[str]) -> list[str]:
-    """`exec` is run, and so are flags with -p or --print among them: `minicode -m M2 -p "…"`."""
+    """`exec` is run, and so are flags with -p or --print among them: `minicode -m M2 -p "…"`. Other flags, and words
+    that can be no command, are for the talk: `minicode -c`, `minicode "why does it fail?"`."""
     first = arguments[0] if arguments else ""
     if first in _ALIASES:
         return [_ALIASES[first], *arguments[1:]]
     if first.startswith("-") and (found := [a for a in arguments if a in _PRINT]):
         arguments.remove(found[0])
         return ["run", *arguments]
+    if (first.startswith("-") and first not in _TOP) or " " in first:
+        return ["chat", *arguments]
     return arguments
 
 

@@ -83,11 +83,41 @@ class CallDone(NamedTuple):
     seconds: float = 0.0
 
 
-class Denied(NamedTuple):
-    """A call that was not allowed to run; its CallDone follows."""
+class Asked(NamedTuple):
+    """A call waits for `Session.answer(call.id, Answer)`.
+
+    reason: a sentence, why it is asked. wants: "" for the call as it is, "network" or "host" (outside the sandbox).
+    always: the exact rule that keeping the answer would save, "" if it can be given only once.
+    """
 
     call: Call
     reason: str
+    wants: str = ""
+    always: str = ""
+
+
+class Answer(NamedTuple):
+    """What the user says to an Asked. keep: "once", "session" or "project". say: words for the model with a no."""
+
+    allow: bool
+    keep: str = "once"
+    say: str = ""
+
+
+class Denied(NamedTuple):
+    """A call that was not allowed to run; its CallDone follows. by: "rule", "mode", "user", "nobody" (there was nobody
+    to ask), "hook" or "guard" (it went in circles)."""
+
+    call: Call
+    reason: str
+    by: str = "guard"
+
+
+class Alarm(NamedTuple):
+    """A command changed what only the user may change, or tried to. text: a sentence with the paths."""
+
+    call_id: str
+    text: str
 
 
 class Noted(NamedTuple):
@@ -100,7 +130,8 @@ class Noted(NamedTuple):
 class TurnEnded(NamedTuple):
     """The last event of a turn.
 
-    reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time" or "loop" (the model went in circles).
+    reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time", "loop" (the model went in circles) or
+    "denied" (a permission was needed and nobody could be asked).
     text: the last words of the model. error: a sentence, "" if none.
     """
 
@@ -126,7 +157,9 @@ Event = (
     | CallStarted
     | CallSaid
     | CallDone
+    | Asked
     | Denied
+    | Alarm
     | Noted
     | TurnEnded
 )

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, assert_never
 
 from minicode.events import (
+    Alarm,
+    Asked,
     CallDone,
     CallForming,
     CallSaid,
@@ -43,6 +45,7 @@ _SUBTYPES = {
     "time": "error_timeout",
     "cancelled": "error_interrupted",
     "loop": "error_loop",
+    "denied": "error_permission_denied",
 }
 
 
@@ -99,6 +102,8 @@ class Progress:
                 self._line("bold", f"● {call.name} {brief(dict(call.arguments))}")
             case CallDone(call, result, show, seconds):
                 self._done(call, result, show, seconds)
+            case Alarm(_, text):
+                self._line("red", f"  ! {text}")
             case Denied(call, reason):
                 self._refused.add(call.id)
                 self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
@@ -106,7 +111,7 @@ class Progress:
                 self._line("dim" if level == "info" else "yellow", f"  {text}")
             case TurnEnded():
                 self.end_line()
-            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone():
+            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone() | Asked():
                 return
             case _:
                 assert_never(event)
@@ -213,8 +218,13 @@ class Stream:
                     duration_ms=round(seconds * 1000),
                     show=[show_to_json(block) for block in show],
                 )
-            case Denied(call, reason):
-                self.put("permission", id=call.id, name=call.name, input=dict(call.arguments), denied=reason)
+            case Asked(call, reason, wants, always):
+                said = {"asked": reason, "wants": wants, "always": always}
+                self.put("permission", id=call.id, name=call.name, input=dict(call.arguments), **said)
+            case Denied(call, reason, by):
+                self.put("permission", id=call.id, name=call.name, input=dict(call.arguments), denied=reason, by=by)
+            case Alarm(call_id, text):
+                self.put("notice", text=text, level="warning", id=call_id)
             case Retrying(attempt, tries, wait, reason):
                 self.put("retry", attempt=attempt, tries=tries, wait_seconds=round(wait, 3), reason=reason)
             case Noted(level, text):
@@ -237,6 +247,7 @@ def result(ended: TurnEnded, session_id: str, begin: float, cost: float | None, 
         "usage": usage_to_json(ended.usage),
         "total_cost_usd": cost,
         "thinking": _meter(ended.returned, ended.issued),
+        "permission_denials": [],
         "exit_code": ended.exit_code,
         **({"error": ended.error} if ended.error else {}),
         **more,
@@ -260,7 +271,15 @@ def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
 
 
 def stderr_colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    return _colour(sys.stderr.isatty())
+
+
+def stdout_colour() -> bool:
+    return _colour(sys.stdout.isatty())
+
+
+def _colour(terminal: bool) -> bool:
+    return terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
 def brief(arguments: dict[str, Any]) -> str:

@@ -48,3 +48,12 @@ def result(done: CallDone) -> Record:
 
 def end(reason: str, error: str) -> Record:
     return "end", {"reason": reason, **({"error": error} if error else {})}
+
+
+def unmet(tools: list[str]) -> str:
+    """The sentence of a turn that could not get a permission it needed."""
+    names = ", ".join(dict.fromkeys(tools))
+    return (
+        f"A permission that was needed could not be asked for ({names}), and the task was not done another way. "
+        "Allow it with a rule in config.toml, a looser --permission-mode, or -y."
+    )

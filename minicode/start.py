@@ -5,27 +5,36 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from minicode import __version__, paths, prompts, settings
+from minicode import __version__, keys, paths, prompts, safety, settings, trust
 from minicode.context import facts
-from minicode.errors import SessionError, StorageError, UsageError
+from minicode.context.briefing import Briefing
+from minicode.context.history import History
+from minicode.errors import SessionError, StorageError, TrustError, UsageError
+from minicode.gate import Gate
+from minicode.hooks import Hooks
 from minicode.journal import store
 from minicode.journal.blobs import Blobs
-from minicode.journal.repair import closing
+from minicode.journal.repair import closing, sound
 from minicode.journal.writer import Journal
 from minicode.limits import Limits
 from minicode.messages import Request, spec_to_json
 from minicode.model.client import EndpointModel
 from minicode.model.clocks import Clocks
 from minicode.model.endpoint import endpoint
-from minicode.session import Briefing, Session
+from minicode.redact import Redactor, known_secrets
+from minicode.running import Parts, ScopeOf
+from minicode.safety import Contained
+from minicode.sandbox.policy import Grant
+from minicode.session import Session
 from minicode.settings import Layered, Settings
 from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope
+from minicode.workspace.environment import for_tools
 from minicode.workspace.workspace import Workspace
 
 REMEMBERED = 50  # endpoints whose surface is kept
@@ -33,7 +42,10 @@ REMEMBERED = 50  # endpoints whose surface is kept
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the command line asked for. resume: None for a new session, "" for the folder's latest, else id or name."""
+    """What the command line asked for. resume: None for a new session, "" for the folder's latest, else id or name.
+
+    trust: trust the folder for this once. asks: there is somebody who can be asked.
+    """
 
     folder: Path | None = None
     extra: tuple[Path, ...] = ()
@@ -41,6 +53,7 @@ class Plan:
     name: str | None = None
     ephemeral: bool = False
     trust: bool = False
+    asks: bool = False
     flags: Mapping[str, Any] = field(default_factory=dict)
     assignments: tuple[str, ...] = ()
 
@@ -52,10 +65,11 @@ class Started:
     folder: Path
     notes: tuple[str, ...]
     blobs: Blobs
+    contained: Contained
 
     async def close(self) -> None:
-        await self.session.model.close()
-        self.session.journal.close()
+        await self.session.close()
+        safety.sweep(self.contained.policy.tmp)
         if self.session.journal.path is None:
             self.blobs.delete()
 
@@ -67,7 +81,13 @@ class Ground:
     folder: Path
     places: paths.Places
     layered: Layered
-    trusted: Path | None
+    judged: trust.Judged
+
+    @property
+    def trusted(self) -> Path | None:
+        """The folder, if what it brings may be used. In HOME `.minicode` is the user's own already."""
+        own = self.folder / paths.PROJECT in (self.places.config, self.places.state)
+        return self.folder if self.judged.trusted and not own else None
 
     @property
     def settings(self) -> Settings:
@@ -76,47 +96,85 @@ class Ground:
 
 def ground(
     folder: Path | None,
-    trust: bool = False,
+    once: bool = False,
     flags: Mapping[str, Any] | None = None,
     assignments: tuple[str, ...] = (),
 ) -> Ground:
-    """Raises UsageError for a folder that cannot be worked in, ConfigError for settings that are wrong."""
+    """once: trust the folder for this run. Raises UsageError for a folder that cannot be worked in, ConfigError for
+    settings that are wrong."""
     where = paths.work_folder(folder)
     places = paths.places()
-    project = where / paths.PROJECT / "config.toml" if trust else None
-    layered = settings.load(places.config_file, flags or {}, assignments, project=project)
-    return Ground(where, places, layered, where if trust else None)
+    judged = trust.stand(where, places, once)
+    pinned = f"{paths.PROJECT}/config.toml" in judged.pinned
+    project = where / paths.PROJECT / "config.toml" if judged.trusted and pinned else None
+    layered = settings.load(places.config_file, flags or {}, assignments, project=project, verify=judged.verify)
+    if "base_url" not in layered.origins and (chosen := keys.base_url(places.config)):
+        origins = {**layered.origins, "base_url": "minicode login"}
+        layered = Layered(replace(layered.settings, base_url=chosen), origins)
+    return Ground(where, places, layered, judged)
 
 
-def load_tools(base: Ground) -> Toolbox:
+def load_tools(base: Ground, redactor: Redactor | None = None) -> Toolbox:
     places = list(zip(("shipped", "user", "project"), base.places.guests("tools", base.trusted), strict=False))
-    check_tool_names(base.layered, {path.stem for _, folder in places for path in folder.glob("[!_]*.py")})
-    return Toolbox.load(places, base.settings.allowed_tools, base.settings.disallowed_tools)
+    check_tool_names(base, {path.stem for _, folder in places for path in folder.glob("[!_]*.py")})
+    return Toolbox.load(
+        places,
+        base.settings.allowed_tools,
+        base.settings.disallowed_tools,
+        redactor=redactor,
+        verify=base.judged.verify,
+    )
 
 
-def check_tool_names(layered: Layered, known: set[str]) -> None:
-    """Raises UsageError for a flag that names a tool which is not there: it would allow or forbid nothing.
-
-    A settings file may name tools that only some projects have.
+def check_tool_names(base: Ground, known: set[str]) -> None:
+    """Raises UsageError for a flag that names a tool which is not there: it would allow or forbid nothing; TrustError
+    if it is there, in a project that is not trusted. A settings file may name tools that only some projects have.
     """
     for key in ("allowed_tools", "disallowed_tools"):
-        where = layered.origins.get(key, "")
-        unknown = [name for name in getattr(layered.settings, key) if name not in known]
+        where = base.layered.origins.get(key, "")
+        unknown = [name for name in getattr(base.settings, key) if name not in known]
         if unknown and where.startswith("--"):
+            if (base.folder / paths.PROJECT / "tools" / f"{unknown[0]}.py").exists():
+                raise TrustError(f"{where}: the tool {unknown[0]!r} is this folder's own, and {untrusted(base)}")
             raise UsageError(f"{where}: there is no tool {unknown[0]!r}. There are {', '.join(sorted(known))}.")
+
+
+def untrusted(base: Ground) -> str:
+    return f"the folder is not trusted: {base.judged.why} `minicode trust` shows what it brings; --trust is for once."
 
 
 def start(plan: Plan) -> Started:
     """Raises the errors of every part, each with its sentence and exit code."""
     base = ground(plan.folder, plan.trust, plan.flags, plan.assignments)
-    toolbox = load_tools(base)
+    key, _ = keys.find(os.environ, base.places.config)
+    environment = for_tools(os.environ, key)
+    redactor = Redactor(known_secrets(os.environ, key))
+    keys.hide(os.environ)
+    toolbox = load_tools(base, redactor)
     notes = [f"The tool file {b.path} is left out: {b.reason}" for b in toolbox.broken]
-    model = connect(base)
-    journal, more = open_journal(plan, base)
-    blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
+    if base.judged.present and not base.judged.trusted:
+        notes.append(f"{', '.join(base.judged.present)}: not used, {untrusted(base)}")
     extra = [paths.work_folder(folder, "--add-dir") for folder in plan.extra]
-    workspace = Workspace.at(base.folder, extra, readable=[blobs.folder])
-    session = Session(
+    model = connect(base, key)
+    journal, more = open_journal(plan, base)
+    try:
+        contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id)
+        blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
+        workspace = Workspace.at(
+            base.folder,
+            extra,
+            readable=[blobs.folder],
+            environment=environment,
+            box=contained.box,
+            hidden=contained.policy.hidden,
+            scratch=contained.policy.tmp,
+            mends=contained.found.protected != "enforced" and not contained.waived,
+        )
+        gate = make_gate(plan, base, contained, workspace, journal)
+    except BaseException:  # why: whatever ended the start, the session must not stay locked
+        journal.close()
+        raise
+    parts = Parts(
         journal,
         model,
         toolbox,
@@ -124,17 +182,48 @@ def start(plan: Plan) -> Started:
         blank_request(base.settings),
         briefing(base, toolbox),
         Limits(*(getattr(base.settings, n) for n in ("max_turns", "max_budget_usd", "max_tokens", "timeout"))),
+        gate,
+        History(sound(journal.branch)),
     )
-    return Started(session, base.settings, base.folder, (*notes, *more), blobs)
+    if contained.state == "none":
+        notes.append(
+            f"No sandbox holds commands here: {' '.join(contained.found.missing)} "
+            + ("Every command that does more than look is asked for." if plan.asks else "Only looking is allowed; ")
+            + ("" if plan.asks else "-y or --sandbox off lets the rest run with your rights.")
+        )
+    first = (("sandbox", {"mode": gate.standing.mode, **contained.summary()}),)
+    return Started(Session(parts, first), base.settings, base.folder, (*notes, *more), blobs, contained)
 
 
-def connect(base: Ground) -> EndpointModel:
+def make_gate(plan: Plan, base: Ground, contained: Contained, workspace: Workspace, journal: Journal) -> Gate:
+    state, folder = base.places.state, base.folder
+    standing = safety.standing(base.layered, contained, plan.asks, safety.saved_rules(state, folder))
+    common = {
+        "session_id": journal.id,
+        "transcript_path": str(journal.path or ""),
+        "cwd": str(folder),
+        "permission_mode": standing.mode,
+    }
+    return Gate(
+        standing,
+        # A project's hooks run in a sandbox or not at all.
+        Hooks(
+            [hook for hook in base.settings.hooks if hook.trusted_fully or contained.state == "kernel"],
+            workspace.processes,
+            common,
+        ),
+        lambda prepared: safety.look(workspace.folder, prepared),
+        lambda rule: safety.save_rule(state, folder, rule),
+    )
+
+
+def connect(base: Ground, key: str) -> EndpointModel:
     """The model behind the settings' endpoint; which surface it speaks is remembered beside the sessions."""
     memory = base.places.state / "endpoints.json"
     s = base.settings
     return EndpointModel(
         endpoint(s.base_url, s.protocol),
-        os.environ.get("MINIMAX_API_KEY", ""),
+        key,
         clocks=Clocks(s.timeouts_connect, s.timeouts_first_byte, s.timeouts_idle, s.timeouts_progress),
         recall=lambda root: _remembered(memory).get(root),
         remember=lambda root, surface: _remember(memory, root, surface),
@@ -176,7 +265,7 @@ def open_journal(plan: Plan, base: Ground) -> tuple[Journal, list[str]]:
     return journal, notes
 
 
-def scopes(workspace: Workspace, blobs: Blobs) -> Callable[[str, Callable[[str], None]], Scope]:
+def scopes(workspace: Workspace, blobs: Blobs) -> ScopeOf:
     """Makes what a tool may use while it runs a call. blobs: where long output is kept."""
 
     def spill(data: bytes) -> str:
@@ -185,8 +274,8 @@ def scopes(workspace: Workspace, blobs: Blobs) -> Callable[[str, Callable[[str],
         except StorageError:
             return ""  # the head and tail are in the result; the model is told that there is no more
 
-    def scope(call_id: str, say: Callable[[str], None]) -> Scope:
-        return Scope(workspace=workspace, call_id=call_id, say=say, spill=spill)
+    def scope(call_id: str, grant: Grant, say: Callable[[str], None], alarm: Callable[[str], None]) -> Scope:
+        return Scope(workspace=workspace.granting(grant), call_id=call_id, say=say, spill=spill, alarm=alarm)
 
     return scope
 
@@ -201,17 +290,19 @@ def briefing(base: Ground, toolbox: Toolbox) -> Briefing:
 
     def system() -> tuple[dict[str, Any], tuple[str, ...]]:
         told = facts.instructions(files(), most)
-        here = facts.facts(base.folder, date.today())
+        mark = os.urandom(3).hex()
+        here = f"{facts.facts(base.folder, date.today())}\nMark of this session: {mark}"
         text = base.settings.system_prompt
         if not any(letter.isspace() for letter in text):  # a name; words are meant as they are
-            text = prompts.load(text, base.places.guests("prompts", base.trusted), facts=here, instructions=told.text)
+            text = load_prompt(base, text, here, told.text)
         if base.settings.append_system_prompt:
             text = f"{text}\n\n{base.settings.append_system_prompt}"
         seen[0] = facts.stamp(files())
         data = {
             "prompt": text,
             "tools": [spec_to_json(spec) for spec in toolbox.specs],
-            "facts": {"instructions": dict(told.digests)},
+            # A prompt that does not tell the mark would leave the model without a way to know our words.
+            "facts": {"instructions": dict(told.digests), **({"mark": mark} if mark in text else {})},
         }
         return data, told.notes
 
@@ -223,6 +314,16 @@ def briefing(base: Ground, toolbox: Toolbox) -> Briefing:
         return facts.changed(found, digests, most)
 
     return Briefing(system, news)
+
+
+def load_prompt(base: Ground, name: str, here: str, told: str) -> str:
+    """Raises ConfigError if there is none, TrustError if only a project that is not trusted has it."""
+    places = base.places.guests("prompts", base.trusted)
+    own = base.folder / paths.PROJECT / "prompts" / f"{name}.md"
+    if base.trusted is None and own.exists() and not any((place / own.name).exists() for place in places):
+        raise TrustError(f"The prompt {name!r} is this folder's own, and {untrusted(base)}")
+    verify = base.judged.verify if base.trusted else None
+    return prompts.load(name, places, verify, facts=here, instructions=told)
 
 
 def _remembered(memory: Path) -> dict[str, str]:

@@ -46,7 +46,7 @@ class Doors:
     prepare: the next request. Steers come in here; limits are checked here, by raising.
     keep:    the reply is durable when this returns, and so is the intent of each call that will be run. Once begun it
              is let finish, whoever cancels.
-    gate:    None if the call may run, else the words that refuse it.
+    gate:    None if the call may run, else how it was refused.
     run:     the work itself. Never raises, save for cancellation.
     settle:  the call's result is written when this returns. Called once for each call, whatever happened to it.
     alone:   must this call have the workspace for itself? Calls that only read share it.
@@ -56,7 +56,7 @@ class Doors:
     emit: Callable[[Event], None]
     prepare: Callable[[], Awaitable[Request]]
     keep: Callable[[Reply], Coroutine[Any, Any, None]]
-    gate: Callable[[Call], Awaitable[str | None]]
+    gate: Callable[[Call], Awaitable[Denied | None]]
     run: Callable[[Call], Awaitable[Outcome]]
     settle: Callable[[CallDone], None]
     alone: Callable[[Call], bool]
@@ -111,9 +111,9 @@ async def answer(reply: Reply, doors: Doors) -> None:
     async def one(call: Call) -> None:
         if reply.stop == "max_tokens":
             return settle(call, Outcome(CUT, failed=True))
-        if refusal := await doors.gate(call):
-            doors.emit(Denied(call, refusal))
-            return settle(call, Outcome(refusal, failed=True))
+        if denied := await doors.gate(call):
+            doors.emit(denied)
+            return settle(call, Outcome(denied.reason, failed=True))
         started.add(call.id)
         doors.emit(CallStarted(call))
         begin = time.monotonic()

@@ -13,6 +13,29 @@ from typing import Annotated
 
 import typer
 
+from minicode.cli.commands import (
+    AddDir,
+    AllowedTools,
+    AppendSystemPrompt,
+    Assignments,
+    Continue,
+    DisallowedTools,
+    Folder,
+    Mode,
+    ModelId,
+    Name,
+    Network,
+    Resume,
+    SandboxLevel,
+    SystemPrompt,
+    Trust,
+    Yolo,
+    chat,
+    login,
+    logout,
+    plan_of,
+    trust,
+)
 from minicode.cli.rehearse import rehearse
 from minicode.errors import MinicodeError
 
@@ -27,11 +50,6 @@ app = typer.Typer(
 )
 sessions_app = typer.Typer(help="List, show and verify saved sessions.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(sessions_app, name="sessions")
-
-Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", readable=False, help="Work in this folder.")]
-Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a setting.")]
-ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
-Trust = Annotated[bool, typer.Option("--trust", help="Use this folder's own .minicode, for this run only.")]
 
 
 def call(arguments: Sequence[str]) -> int:
@@ -93,6 +111,8 @@ def top(
         print(f"minicode {__version__}")
         raise typer.Exit
     if context.invoked_subcommand is None:
+        if os.isatty(0) and os.isatty(1):
+            raise typer.Exit(chat())
         print(context.get_help())
         _complain('say what to do: `minicode run "…"`, or see it work: `minicode demo`.')
         raise typer.Exit(2)
@@ -101,14 +121,12 @@ def top(
 @app.command()
 def run(
     prompt: Annotated[str | None, typer.Argument(help="What to do. Text on stdin is appended.")] = None,
-    continue_: Annotated[bool, typer.Option("-c", "--continue", help="Go on in this folder's latest session.")] = False,
-    resume: Annotated[
-        str | None, typer.Option("-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.")
-    ] = None,
-    name: Annotated[str | None, typer.Option("-n", "--name", help="Name the session.")] = None,
+    continue_: Continue = False,
+    resume: Resume = None,
+    name: Name = None,
     model: ModelId = None,
     folder: Folder = None,
-    add_dir: Annotated[list[Path] | None, typer.Option("--add-dir", help="File tools may work here too.")] = None,
+    add_dir: AddDir = None,
     output_format: Annotated[
         str, typer.Option("--output-format", help="text, json (one result) or stream-json (every event).")
     ] = "text",
@@ -125,20 +143,19 @@ def run(
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Most tokens, cached ones included.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Most seconds.")] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep no session.")] = False,
-    allowed_tools: Annotated[str | None, typer.Option("--allowed-tools", help="Only these, comma separated.")] = None,
-    disallowed_tools: Annotated[str | None, typer.Option("--disallowed-tools", help="Never these.")] = None,
-    system_prompt: Annotated[
-        str | None, typer.Option("--system-prompt", help="Another system prompt: name or text.")
-    ] = None,
-    append_system_prompt: Annotated[
-        str | None, typer.Option("--append-system-prompt", help="Text put after the system prompt.")
-    ] = None,
+    allowed_tools: AllowedTools = None,
+    disallowed_tools: DisallowedTools = None,
+    system_prompt: SystemPrompt = None,
+    append_system_prompt: AppendSystemPrompt = None,
+    permission_mode: Mode = None,
+    yolo: Yolo = False,
+    sandbox: SandboxLevel = None,
+    network: Network = None,
     trust: Trust = False,
     assignments: Assignments = None,
 ) -> int:
     """Do a task without a screen and exit: for scripts, pipes and CI. Also: minicode -p, --print, exec."""
     from minicode.cli.run import Job, headless
-    from minicode.start import Plan
 
     flags = {
         "model": model,
@@ -150,18 +167,21 @@ def run(
         "disallowed_tools": disallowed_tools,
         "system_prompt": system_prompt,
         "append_system_prompt": append_system_prompt,
+        "permission_mode": "bypassPermissions" if yolo else permission_mode,
+        "sandbox": sandbox,
+        "network": network,
     }
     return headless(
         Job(
-            Plan(
-                folder=folder,
-                extra=tuple(add_dir or ()),
-                resume=resume or ("" if continue_ else None),
-                name=name,
+            plan_of(
+                folder,
+                add_dir,
+                resume or ("" if continue_ else None),
+                name,
+                trust,
+                flags,
+                assignments,
                 ephemeral=ephemeral,
-                trust=trust,
-                flags=flags,
-                assignments=tuple(assignments or ()),
             ),
             prompt=prompt,
             output_format="stream-json" if json_lines else output_format,
@@ -230,7 +250,9 @@ def trace(
     return show(session, step, raw)
 
 
-app.command()(rehearse)
+for command in (rehearse, trust, login, logout):
+    app.command()(command)
+app.command(hidden=True)(chat)  # what `minicode` alone does
 
 
 @sessions_app.command("list")

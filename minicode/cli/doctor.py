@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minicode import __version__, paths
+from minicode import __version__, keys, paths
 from minicode.errors import AuthError, MinicodeError, ModelError, StorageError
 from minicode.messages import Reply, Request, Results, Text, ToolResult, ToolSpec, User
 from minicode.model import catalogue
@@ -22,6 +22,7 @@ from minicode.model.client import EndpointModel
 from minicode.model.clocks import Clocks
 from minicode.model.endpoint import CHINA, INTERNATIONAL, endpoint
 from minicode.model.retry import Schedule
+from minicode.sandbox.probe import enforcement
 from minicode.start import Ground, ground
 from minicode.text import clean
 
@@ -65,7 +66,7 @@ def findings(base: Ground) -> Iterator[Finding]:
     yield _repository(base.folder)
     yield _home(base)
     yield _terminal()
-    yield from _sandbox()
+    yield from _sandbox(base)
     model = base.settings.model
     info = catalogue.look_up(model)
     known = "" if info.known else ", assumed: minicode does not know this model"
@@ -116,36 +117,36 @@ def _terminal() -> Finding:
     return Finding("ok", "terminal", ", ".join(w for w in words if w))
 
 
-def _sandbox() -> Iterator[Finding]:
-    yield Finding("note", "sandbox", "none yet: shell commands run with your rights. What this system has for it:")
-    bwrap = shutil.which("bwrap")
-    yield Finding("note", "  bubblewrap", bwrap or "not installed")
-    lsm = _text(Path("/sys/kernel/security/lsm"))
-    yield Finding("note", "  landlock", "on" if "landlock" in lsm.split(",") else "not seen" if lsm else "cannot tell")
-    most = _text(Path("/proc/sys/user/max_user_namespaces"))
-    yield Finding("note", "  user ns", f"up to {most}" if most else "cannot tell")
+def _sandbox(base: Ground) -> Iterator[Finding]:
+    """What a command was seen to be unable to do, tried anew."""
+    found, _ = enforcement(paths.private_dir(base.places.state), fresh=True)
+    held = f"{found.backend}, enforced" if found.holds else "not enforced: commands are asked for, or refused"
+    yield Finding("ok" if found.holds else "note", "sandbox", held)
+    for name, value in found._asdict().items():
+        if name not in ("backend", "missing") and found.backend != "none":
+            good = value in ("enforced", True)
+            yield Finding("ok" if good else "note", f"  {name}", str(value) if name != "loopback" else _inside(value))
+    for sentence in found.missing:
+        yield Finding("note", "  missing", sentence)
     yield Finding("note", "  user", "root" if os.geteuid() == 0 else f"uid {os.geteuid()}")
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text("ascii", "replace").strip()
-    except OSError:
-        return ""
+def _inside(works: bool) -> str:
+    return "127.0.0.1 works inside" if works else "127.0.0.1 does not work inside"
 
 
 async def _endpoint(base: Ground) -> list[Finding]:
     """What the endpoint says: reachable, key, and per surface whether M2 thinks again after a tool result."""
     s = base.settings
     place = endpoint(s.base_url, s.protocol)
-    key = os.environ.get("MINIMAX_API_KEY", "")
+    key, where = keys.find(os.environ, base.places.config)
     if not key and not place.loopback:
-        hint = "not set. Export MINIMAX_API_KEY, or use a server of your own; `minicode demo` needs none."
+        hint = "none. `minicode login`, or export MINIMAX_API_KEY, or use a server of your own; `minicode demo` needs none."
         return [Finding("bad", "key", hint, AuthError.exit_code)]
     found = []
     if key:
         kind = "coding plan" if key.startswith("sk-cp-") else "pay as you go (by its form)"
-        found.append(Finding("ok", "key", kind))
+        found.append(Finding("ok", "key", f"{kind}, from {where}"))
     if place.hosted:
         found += [await _region(root, key, base) for root in (INTERNATIONAL, CHINA)]
     wires = ("anthropic", "openai") if s.protocol == "auto" else (s.protocol,)

@@ -7,21 +7,20 @@ from pathlib import Path
 
 from minicode.model import catalogue
 from minicode.plain import stderr_colour
-from minicode.settings import FIELDS
-from minicode.start import ground, load_tools
+from minicode.settings import FIELDS, dotted
+from minicode.start import ground, load_tools, untrusted
 
 
 def config(folder: Path | None, trust: bool, assignments: tuple[str, ...]) -> int:
     base = ground(folder, trust, None, assignments)
     for name, field in FIELDS.items():
         value = getattr(base.settings, name)
-        shown = ",".join(value) if isinstance(value, tuple) else value
+        shown = ",".join(map(str, value)) if isinstance(value, tuple) else value
         shipped = base.layered.origins.get(name, "shipped")
-        key = name.replace("timeouts_", "timeouts.")
-        print(f"{key} = {shown!r}  # {shipped}; {field.metadata['help']}")
+        print(f"{dotted(name)} = {shown!r}  # {shipped}; {field.metadata['help']}")
     print(f"# user's file: {base.places.config_file}")
-    if not trust and (base.folder / ".minicode" / "config.toml").exists():
-        print("# this folder has a .minicode/config.toml; it is not read without --trust")
+    if base.judged.present and not base.judged.trusted:
+        print(f"# not read: {', '.join(base.judged.present)}; {untrusted(base)}")
     return 0
 
 

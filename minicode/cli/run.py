@@ -17,7 +17,7 @@ from typing import Any
 
 from minicode import plain
 from minicode.errors import MinicodeError, UsageError
-from minicode.events import Event, TurnEnded, TurnStarted
+from minicode.events import Denied, Event, TurnEnded, TurnStarted
 from minicode.model import catalogue
 from minicode.start import Plan, Started, start
 
@@ -87,6 +87,7 @@ class _Run:
         self.progress = plain.Progress(lambda text: _stderr(text), plain.stderr_colour())
         self.started: Started | None = None
         self.stream: plain.Stream | None = None
+        self.denials: list[dict[str, Any]] = []
 
     async def go(self, prompt: str) -> int:
         loop = asyncio.get_running_loop()
@@ -157,14 +158,19 @@ class _Run:
             model=started.settings.model,
             protocol=session.model.wire,
             cwd=str(started.folder),
-            tools=[spec.name for spec in session.history.tools or session.toolbox.specs],
-            permission_mode="bypassPermissions",
-            sandbox={"enforced": False},
+            tools=[spec.name for spec in session.history.tools or session.parts.toolbox.specs],
+            permission_mode=session.gate.standing.mode,
+            sandbox=started.contained.summary(),
         )
         for note in started.notes:
             self.stream.put("notice", text=note, level="warning")
 
     def _show(self, event: Event) -> None:
+        if isinstance(event, Denied) and event.by != "guard":
+            call = event.call
+            self.denials.append(
+                {"tool_name": call.name, "tool_use_id": call.id, "tool_input": dict(call.arguments), "by": event.by}
+            )
         if self.stream:
             # Which surface the endpoint speaks is known once the turn has begun.
             if not self.stream.begun and not isinstance(event, TurnStarted):
@@ -194,7 +200,7 @@ class _Run:
             kept = f"session {session.journal.id}" if session.journal.path else "not kept"
             plain.warn(plain.footer(ended, kept, cost))
         else:
-            more = {"structured_output": value} if value is not None else {}
+            more = {"permission_denials": self.denials, **({"structured_output": value} if value is not None else {})}
             last = plain.result(ended, session.journal.id, self.begin, cost, **more)
             (self.stream or plain.Stream(self.out.write, session.journal.id)).put("result", **last)
         return self.out.broken or code

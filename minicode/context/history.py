@@ -70,7 +70,7 @@ class History:
             case "result":
                 self._settle(data)
             case "aside":
-                self._asides.append(aside(data["by"], data["text"]))
+                self._asides.append(aside(data["by"], data["text"], self.facts.get("mark", "")))
                 self._round = None
             case "request":
                 self._close()
@@ -140,10 +140,13 @@ class History:
         self._open = None
 
 
-def aside(by: str, text: str) -> str:
-    """How something said while tools run reads at the end of a tool result."""
+def aside(by: str, text: str, mark: str = "") -> str:
+    """How something said while tools run reads at the end of a tool result.
+
+    mark: a word that only this session's prompt and journal know, so that a tool's output cannot speak so.
+    """
     said = "The user says, while you work" if by == "user" else "minicode"
-    return f"[{said}: {text}]"
+    return f"[{said}{f' ({mark})' if mark else ''}: {text}]"
 
 
 def thoughts(messages: Iterable[Message]) -> list[Thinking]:

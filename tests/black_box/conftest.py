@@ -6,6 +6,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from typing import IO, Any
 import pytest
 
 from minicode.lab.rehearsal import Rehearsal, Script
+from minicode.sandbox.probe import CACHE, enforcement
 
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "sk-canary-4f1d8a2b6c"
@@ -252,8 +254,20 @@ def rehearse(damaged: list[str]) -> Iterator[Callable[..., Rehearsal]]:
         assert [failure for server in servers for failure in server.failures] == []
 
 
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the sandbox was measured to hold, once for all tests: each of them has a new home."""
+    state = tmp_path_factory.mktemp("measured")
+    state.chmod(0o700)
+    enforcement(state)
+    return state / CACHE
+
+
 @pytest.fixture
-def program(home: Path, tmp_path: Path, damaged: list[str]) -> Iterator[Program]:
+def program(home: Path, tmp_path: Path, damaged: list[str], measured: Path) -> Iterator[Program]:
+    if measured.exists():
+        (home / ".minicode").mkdir(mode=0o700)
+        shutil.copy(measured, home / ".minicode")
     workspace = tmp_path / "workspace"
     workspace.mkdir()
     mark = os.urandom(8).hex()

@@ -14,6 +14,8 @@ import pytest
 
 from minicode import plain, show
 from minicode.events import (
+    Alarm,
+    Asked,
     CallDone,
     CallForming,
     CallSaid,
@@ -119,10 +121,16 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
         [("tool_result", {"show": [json.loads(json.dumps(show_to_json(block))) for block in SHOWN]})],
     ),
     (
-        Denied(CALL, "not now"),
+        Denied(CALL, "not now", "rule"),
         "● bash ls -l limit=3\n  refused: not now\n",
-        [("permission", {"id": "c1", "name": "bash", "denied": "not now"})],
+        [("permission", {"id": "c1", "name": "bash", "denied": "not now", "by": "rule"})],
     ),
+    (
+        Asked(CALL, "it wants the network", "network", "network(ls)"),
+        "",
+        [("permission", {"id": "c1", "asked": "it wants the network", "wants": "network", "always": "network(ls)"})],
+    ),
+    (Alarm("c1", "made .envrc"), "  ! made .envrc\n", [("notice", {"text": "made .envrc", "level": "warning"})]),
     (Noted("info", "fyi"), "  fyi\n", [("notice", {"text": "fyi", "level": "info"})]),
     (Noted("warning", "hm"), "  hm\n", [("notice", {"text": "hm", "level": "warning"})]),
     (Noted("error", "no"), "  no\n", [("error", {"text": "no", "level": "error"})]),
@@ -295,7 +303,7 @@ def test_the_result_is_the_last_line(reason: str, subtype: str) -> None:
     stream.show(last)
     stream.put("result", **plain.result(last, "s1", time.monotonic(), 0.5, structured_output={"a": 1}))
     line = json.loads(pieces[-1])
-    assert line.pop("timestamp")
+    assert line.pop("timestamp") and line.pop("permission_denials") == []
     assert 0 <= line.pop("duration_ms") < 60_000
     assert line == {
         "type": "result",

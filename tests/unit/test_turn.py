@@ -94,7 +94,7 @@ class World:
     async def keep(self, reply: Reply) -> None:
         self.log.append("keep")
 
-    async def gate(self, call: Call) -> str | None:
+    async def gate(self, call: Call) -> Denied | None:
         return None
 
     async def run(self, call: Call) -> Outcome:
@@ -233,8 +233,8 @@ async def test_effects_run_alone_and_in_order() -> None:
 
 
 async def test_events_of_a_call() -> None:
-    async def gate(call: Call) -> str | None:
-        return "not here" if call.name == "w2" else None
+    async def gate(call: Call) -> Denied | None:
+        return Denied(call, "not here") if call.name == "w2" else None
 
     world = World(gate=gate)
     reply = calls("w1", "w2")
@@ -249,7 +249,7 @@ async def test_events_of_a_call() -> None:
 async def test_a_cut_reply_never_runs_a_call() -> None:
     asked: list[str] = []
 
-    async def gate(call: Call) -> str | None:
+    async def gate(call: Call) -> Denied | None:
         asked.append(call.name)
         return None
 
@@ -403,7 +403,7 @@ async def test_a_failing_run_settles_its_neighbours() -> None:
 
 
 async def test_a_failing_gate_settles_every_call() -> None:
-    async def gate(call: Call) -> str | None:
+    async def gate(call: Call) -> Denied | None:
         raise LimitReached("enough", limit="money")
 
     world = World(gate=gate)

@@ -285,7 +285,7 @@ async def talk(tmp_path: Path, home: Path) -> AsyncIterator[Callable[..., Awaita
             stack.push_async_callback(started.close)
             assert not started.notes or resume is not None, started.notes
             model = _model(server, surface, waits, hosted, **options)
-            started.session.model = model
+            started.session.parts.model = model
             made.append(Talk(started, folder, server, surface, waits, model))
             return made[-1]
 

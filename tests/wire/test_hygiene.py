@@ -241,7 +241,7 @@ async def test_case_32_a_killed_session_goes_on_after_a_repair(talk: Any, surfac
         t = await talk(script, surface, server=server, files=FILES)
         environment = {**os.environ, "MINIMAX_BASE_URL": server.url + base, "MINICODE_PROTOCOL": surface}
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "minicode", "run", "Go"),
+            *(sys.executable, "-m", "minicode", "run", "--sandbox", "off", "Go"),
             cwd=t.folder,
             env={**environment, "PYTHONPATH": str(folder)},
         )

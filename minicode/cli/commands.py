@@ -1,0 +1,128 @@
+"""The options that commands share, and the commands of the person at the terminal.
+
+Annotations are real objects here: as texts, typer would evaluate each of them at every start.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from minicode.start import Plan
+
+Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", readable=False, help="Work in this folder.")]
+AddDir = Annotated[list[Path] | None, typer.Option("--add-dir", help="Work here too; commands may write here.")]
+Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a setting.")]
+Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on in this folder's latest session.")]
+Resume = Annotated[
+    str | None, typer.Option("-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.")
+]
+Name = Annotated[str | None, typer.Option("-n", "--name", help="Name the session.")]
+ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
+Trust = Annotated[bool, typer.Option("--trust", help="Use this folder's own .minicode, for this run only.")]
+AllowedTools = Annotated[str | None, typer.Option("--allowed-tools", help="Only these, comma separated.")]
+DisallowedTools = Annotated[str | None, typer.Option("--disallowed-tools", help="Never these.")]
+SystemPrompt = Annotated[str | None, typer.Option("--system-prompt", help="Another system prompt: name or text.")]
+AppendSystemPrompt = Annotated[
+    str | None, typer.Option("--append-system-prompt", help="Text put after the system prompt.")
+]
+Mode = Annotated[
+    str | None,
+    typer.Option("--permission-mode", help="plan, default, acceptEdits, auto or bypassPermissions."),
+]
+Yolo = Annotated[
+    bool, typer.Option("-y", "--yolo", "--dangerously-skip-permissions", help="Ask nothing: bypassPermissions.")
+]
+SandboxLevel = Annotated[
+    str | None, typer.Option("--sandbox", help="read-only, workspace-write or off; if named, it must be enforceable.")
+]
+Network = Annotated[str | None, typer.Option("--network", help="on or off (the default) for commands.")]
+
+
+def plan_of(
+    folder: Path | None,
+    add_dir: list[Path] | None,
+    resume: str | None,
+    name: str | None,
+    trust: bool,
+    flags: Mapping[str, Any],
+    assignments: list[str] | None,
+    *,
+    ephemeral: bool = False,
+    asks: bool = False,
+) -> "Plan":
+    from minicode.start import Plan
+
+    return Plan(
+        folder=folder,
+        extra=tuple(add_dir or ()),
+        resume=resume,
+        name=name,
+        ephemeral=ephemeral,
+        trust=trust,
+        asks=asks,
+        flags=flags,
+        assignments=tuple(assignments or ()),
+    )
+
+
+def chat(
+    prompt: Annotated[str | None, typer.Argument(help="What to do first.")] = None,
+    continue_: Continue = False,
+    resume: Resume = None,
+    name: Name = None,
+    model: ModelId = None,
+    folder: Folder = None,
+    add_dir: AddDir = None,
+    allowed_tools: AllowedTools = None,
+    disallowed_tools: DisallowedTools = None,
+    permission_mode: Mode = None,
+    yolo: Yolo = False,
+    sandbox: SandboxLevel = None,
+    network: Network = None,
+    trust: Trust = False,
+    assignments: Assignments = None,
+) -> int:
+    """Talk with M2 in this terminal, line by line; what needs a permission is asked."""
+    from minicode.cli.chat import talk
+
+    flags = {
+        "model": model,
+        "allowed_tools": allowed_tools,
+        "disallowed_tools": disallowed_tools,
+        "permission_mode": "bypassPermissions" if yolo else permission_mode,
+        "sandbox": sandbox,
+        "network": network,
+    }
+    where = resume or ("" if continue_ else None)
+    return talk(plan_of(folder, add_dir, where, name, trust, flags, assignments, asks=True), prompt)
+
+
+def trust(
+    folder: Folder = None,
+    revoke: Annotated[bool, typer.Option("--revoke", help="Trust it no more.")] = False,
+    listed: Annotated[bool, typer.Option("--list", help="List the folders that are trusted.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> int:
+    """Show what this folder's own .minicode would do, and trust it as it is now."""
+    from minicode.cli.trust import trust as decide
+
+    return decide(folder, revoke, listed, yes)
+
+
+def login(
+    region: Annotated[str | None, typer.Option("--region", help="international or china.")] = None,
+) -> int:
+    """Keep your API key: in the system's keyring if there is one, else in a file only you can read."""
+    from minicode.cli.login import login as keep
+
+    return keep(region)
+
+
+def logout() -> int:
+    """Forget the kept API key."""
+    from minicode.cli.login import logout as forget
+
+    return forget()

@@ -1,0 +1,1 @@
+"""May this call run? Pure: parsed commands, rules and modes in, a decision out."""

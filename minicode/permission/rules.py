@@ -1,0 +1,240 @@
+"""Rules as text, `Tool` or `Tool(pattern)`: what they say, and which wish they are about.
+
+A pattern for `bash`, `network` or `host` is compared with each command of a line: `*` is any text, a last `:*` any
+further words, `\\*` a star. One for a file tool is a glob as .gitignore has them.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from minicode.permission.readonly import harmless_at
+from minicode.permission.shell import Line, parse
+from minicode.permission.values import NEEDS
+from minicode.workspace.folder import Refused
+from minicode.workspace.glob import glob_filter
+
+COMMANDS = ("bash", *NEEDS)
+# A rule for the first is one for the others as well.
+_FAMILIES = {"edit": ("write", "apply_patch"), "read": ("grep", "glob")}
+_FILES = ("read", "grep", "glob", "edit", "write", "apply_patch")
+_RULE = re.compile(r"([A-Za-z_][\w.-]*)(?:\((.+)\))?", re.DOTALL)
+_DEEPEST, _WIDEST = 5, 200
+_SHELLS = "bash busybox dash eval fish ksh sh zsh"
+_READ_TEXT = f"{_SHELLS} env flock parallel script su trap watch"
+# They run what their words say, as words or as one text.
+_WRAPPERS = (
+    "bash builtin busybox chroot chrt command coproc dash doas env eval exec fakeroot find fish flock ionice ksh "
+    "ld.so nice nohup nsenter parallel script setpriv setsid sh stdbuf strace su sudo taskset time timeout toybox "
+    "trap unshare watch xargs zsh"
+)
+
+
+class Rule(NamedTuple):
+    """tool: in small letters. pattern: "" for the tool as a whole. text: as it was written."""
+
+    tool: str
+    pattern: str
+    text: str
+
+
+def check(rule: str) -> str:
+    """What is wrong with it, as a sentence; "" for nothing."""
+    read = _read(rule)
+    if read is None:
+        return f"The rule `{rule}` is not understood: write `tool` or `tool(pattern)`, such as `bash(npm test)`."
+    tool, pattern, _ = read
+    if not pattern:
+        return ""
+    if tool in _FILES:
+        if pattern.startswith("!"):
+            return f"The rule `{rule}` cannot begin with `!`: use a rule of another kind for the exception."
+        try:
+            glob_filter(pattern)
+        except Refused as error:
+            return f"The rule `{rule}` is not understood: {error}"
+        return ""
+    if tool not in COMMANDS:
+        return f"The rule `{rule}` cannot have a pattern: only {', '.join((*COMMANDS, *_FILES))} take one."
+    if "\n" in pattern or (not re.search(r"['\"\\]", pattern) and re.search(r"[;|]|&&", pattern)):
+        return f"The rule `{rule}` would never fit: a line is compared command by command. Write one rule for each."
+    return ""
+
+
+def tool_rule(rules: Iterable[str], tool: str, path: str = "", *, strict: bool) -> str:
+    """The first of the rules about this tool and path, "" for none. Those for commands are left out if they name some.
+
+    strict: for rules that forbid or ask: letter case of a path does not count, and a path may lie anywhere; those that
+    allow are about the workspace.
+    """
+    for rule in _about(rules, tool.casefold()):
+        if not rule.pattern or (rule.tool in _FILES and path and _fits_path(rule.pattern, path, strict)):
+            return rule.text
+    return ""
+
+
+def has_patterns(rules: Iterable[str], tool: str) -> bool:
+    """Does any of the rules about this tool name what it is about?"""
+    return any(rule.pattern for rule in _about(rules, tool))
+
+
+def command_rule(rules: Iterable[str], tool: str, line: Line) -> str:
+    """The first of the rules that is about any command of the line, wrapped ones too; "" for none.
+
+    tool: one of COMMANDS. For rules that forbid or ask.
+    """
+    about = list(_about(rules, tool))
+    if not about:
+        return ""
+    reached = _reached(line)
+    for rule in about:
+        if not rule.pattern or any(fits_text(rule.pattern, text) for text in reached.texts):
+            return rule.text
+    return ""
+
+
+def doubtful(rules: Iterable[str], tool: str, line: Line) -> str:
+    """The first of the rules that could be about the line in a way that cannot be seen, "" for none."""
+    about = [rule for rule in _about(rules, tool) if rule.pattern]
+    if not about:
+        return ""
+    reached = _reached(line)
+    for rule in about:
+        fixed = _literals(rule.pattern)[0]
+        if not reached.whole or any(fixed.startswith(stem) or stem.startswith(fixed) for stem in reached.stems):
+            return rule.text
+    return ""
+
+
+def keeps_from_reading(rules: Iterable[str]) -> bool:
+    """Is any of them about reading files?"""
+    return any(rule.tool in ("read", *_FAMILIES["read"]) for rule in map(_read, rules) if rule)
+
+
+def covering_rule(rules: Iterable[str], tool: str, line: Line) -> str:
+    """The rule that allows the line: "" unless it is plain, and each command is harmless or fits one of the rules.
+
+    A rule without a pattern allows any line, but none out of the sandbox that is not understood.
+    """
+    about = list(_about(rules, tool))
+    whole = next((rule.text for rule in about if not rule.pattern), "")
+    if whole and tool != "host":
+        return whole
+    used = ""
+    for at, form in enumerate(line.forms):
+        fitting = next((rule.text for rule in about if not rule.pattern or fits_text(rule.pattern, form)), "")
+        if not fitting and not harmless_at(line, at):
+            return ""
+        used = used or fitting
+    return used if line.plain else ""
+
+
+def exact_rule(tool: str, line: Line) -> str:
+    """The rule that fits the one command of the line that is not harmless, and nothing else; "" if there are others."""
+    forms = {form for at, form in enumerate(line.forms) if not harmless_at(line, at)}
+    if not line.plain or len(forms) != 1:
+        return ""
+    escaped = forms.pop().replace("\\", "\\\\").replace("*", "\\*")
+    return f"{tool}({escaped})"
+
+
+def runs_git(line: Line) -> bool:
+    """Does any command of it, wrapped ones too, run git?"""
+    return any(text.split(" ", 1)[0] == "git" for text in _reached(line).texts)
+
+
+def fits_text(pattern: str, text: str) -> bool:
+    """Whether the pattern of a command rule fits the text of a command."""
+    if pattern.endswith(":*"):
+        pattern = pattern[:-2]
+        return _fits_parts(_literals(pattern), text) or _fits_parts([*_literals(pattern + " "), ""], text)
+    return _fits_parts(_literals(pattern), text)
+
+
+def _literals(pattern: str) -> list[str]:
+    """What stands between the stars."""
+    pattern = pattern.removesuffix(":*")
+    parts = [""]
+    for piece in re.findall(r"\\[\\*]|\*|[^\\*]+|\\", pattern):
+        if piece == "*":
+            parts.append("")
+        else:
+            parts[-1] += piece[1:] if piece in ("\\\\", "\\*") else piece
+    return parts
+
+
+def _fits_parts(parts: list[str], text: str) -> bool:
+    # By hand: an expression with many stars can take for ever.
+    if len(parts) == 1:
+        return text == parts[0]
+    first, *middle, last = parts
+    if not text.startswith(first) or not text.endswith(last) or len(text) < len(first) + len(last):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return True
+
+
+def _read(rule: str) -> Rule | None:
+    match = _RULE.fullmatch(rule.strip())
+    return Rule(match[1].casefold(), match[2] or "", rule) if match else None
+
+
+def _about(rules: Iterable[str], tool: str) -> Iterator[Rule]:
+    for text in rules:
+        rule = _read(text)
+        if rule and (rule.tool == tool or tool in _FAMILIES.get(rule.tool, ())):
+            yield rule
+
+
+def _fits_path(pattern: str, path: str, strict: bool) -> bool:
+    outside = posixpath.isabs(path) or path.split("/")[0] == ".."
+    if outside and not strict:
+        return False
+    path = posixpath.normpath(path).lstrip("/")
+    if strict:
+        pattern, path = pattern.casefold(), path.casefold()
+    fits = glob_filter(pattern.rstrip("/"))
+    parts = path.split("/")
+    return any(fits("/".join(parts[:count])) for count in range(1, len(parts) + 1))
+
+
+class _Reached(NamedTuple):
+    """texts: every command, under each name it may go by. whole: False if there may be others. stems: as in Line."""
+
+    texts: list[str]
+    whole: bool
+    stems: list[str]
+
+
+def _reached(line: Line, depth: int = 0) -> _Reached:
+    texts, whole, stems = list(line.forms), line.plain, [stem for stem in line.stems if stem is not None]
+    for argv, stem in zip(line.commands, line.stems, strict=True):
+        name = posixpath.basename(argv[0]).casefold()
+        spaced = " ".join(argv)
+        texts += [spaced, name + spaced[len(argv[0]) :]]
+        if stem is not None:
+            stems.append(posixpath.basename(stem.split(" ", 1)[0]) + stem.partition(" ")[1] + stem.partition(" ")[2])
+        if name not in _WRAPPERS.split():
+            continue
+        named = [posixpath.basename(word) for word in argv if not word.startswith("-")]
+        reads_commands = named[-1:] and named[-1] in _SHELLS.split()  # from its input
+        whole = whole and stem is None and depth < _DEEPEST and len(argv) <= _WIDEST and not reads_commands
+        read_text = any(part in _READ_TEXT.split() for part in named)
+        at = len(argv[0])
+        for word in argv[1:_WIDEST]:
+            rest, at = spaced[at + 1 :], at + 1 + len(word)
+            texts += [rest, posixpath.basename(word) + rest[len(word) :]]
+            if read_text and depth < _DEEPEST and not re.fullmatch(r"[\w./:=+,@%-]*", word):
+                inner = _reached(parse(word), depth + 1)
+                texts += inner.texts
+                stems += inner.stems
+                whole = whole and inner.whole
+    return _Reached(texts, whole, stems)

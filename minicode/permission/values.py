@@ -1,0 +1,58 @@
+"""Wishes, rules and decisions: plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+from minicode.sandbox.policy import Grant
+
+# From the strictest to the loosest.
+MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
+NEEDS = ("network", "host")
+
+
+class Wish(NamedTuple):
+    """What a call wants. effect: as the tool declares it. guarded: why the file it would write is protected, "" if it
+    is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none.
+    """
+
+    tool: str
+    effect: str
+    arguments: Mapping[str, Any]
+    path: str = ""
+    guarded: str = ""
+
+
+class Rules(NamedTuple):
+    """`tool` or `tool(pattern)`, each as text. deny goes before ask, ask before allow."""
+
+    allow: tuple[str, ...] = ()
+    ask: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+class Standing(NamedTuple):
+    """What is in force.
+
+    contained: "kernel" if commands are held by a sandbox that was seen to hold, "waived" if the user turned it off,
+    "none" if it was wanted and cannot be had. network: is it open for all commands? asks: can somebody be asked?
+    """
+
+    mode: str
+    rules: Rules
+    contained: Literal["kernel", "waived", "none"]
+    network: bool = False
+    asks: bool = False
+
+
+class Decision(NamedTuple):
+    """reason: one sentence. grant: what the call may do if it runs. rule: the rule that decided, "" for none. always:
+    the exact rule that "always" would save, "" if it is not offered.
+    """
+
+    verdict: Literal["allow", "ask", "deny"]
+    reason: str = ""
+    grant: Grant = Grant()
+    rule: str = ""
+    always: str = ""

@@ -1,0 +1,247 @@
+"""One turn while it runs: the doors of the loop and the policy behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from minicode import guards, records, turn
+from minicode.context.briefing import Briefing
+from minicode.context.facts import Instructions
+from minicode.context.history import History
+from minicode.errors import MinicodeError
+from minicode.events import (
+    Alarm,
+    CallDone,
+    CallSaid,
+    Denied,
+    Event,
+    Noted,
+    ReplyDone,
+    Retrying,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    Withdrawn,
+)
+from minicode.gate import Gate
+from minicode.guards import STOPPED, TOLD, Guards
+from minicode.journal.writer import Journal
+from minicode.limits import Limits
+from minicode.messages import Call, Reply, Request, Usage, reply_to_json
+from minicode.model import catalogue
+from minicode.model.base import Model
+from minicode.sandbox.policy import Grant
+from minicode.toolbox import Prepared, Toolbox
+from minicode.toolkit import Scope
+
+STOP_HOOKS = 5  # times in a turn that a hook may send the model back to work
+ScopeOf = Callable[[str, Grant, Callable[[str], None], Callable[[str], None]], Scope]
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a session is made of.
+
+    scope: makes what a tool may use, from a call's id, what it was granted, and places for its progress and for alarms.
+    request: the settings of every request; its system, tools and messages are filled in from the history.
+    """
+
+    journal: Journal
+    model: Model
+    toolbox: Toolbox
+    scope: ScopeOf
+    request: Request
+    briefing: Briefing
+    limits: Limits
+    gate: Gate
+    history: History
+    steers: list[str] = field(default_factory=list)
+
+    def write(self, new: list[records.Record]) -> None:
+        for entry in self.journal.append_many(new) if new else ():
+            self.history.add(entry)
+
+
+@dataclass(slots=True)
+class Running:
+    """The state of a turn. One each; `emit` must not raise."""
+
+    parts: Parts
+    emit: Callable[[Event], None]
+    guards: Guards = field(default_factory=Guards)
+    usage: Usage = field(default_factory=Usage)
+    steps: int = 0
+    thinking: list[str] = field(default_factory=list)
+    text: list[str] = field(default_factory=list)
+    answer: str = ""
+    stop: str = ""
+    _asides: list[str] = field(default_factory=list)
+    _prepared: dict[str, Prepared] = field(default_factory=dict)
+    _grants: dict[str, Grant] = field(default_factory=dict)
+    _intended: set[str] = field(default_factory=set)
+    _asked: Request | None = None
+    _sent: str = ""
+    _held: int = 0
+
+    @property
+    def doors(self) -> turn.Doors:
+        return turn.Doors(
+            emit=self.tell,
+            prepare=self._prepare,
+            keep=self._keep,
+            gate=self._gate,
+            run=self._call,
+            settle=self._settle,
+            alone=self._risky,
+            more=self._more,
+        )
+
+    def tell(self, event: Event) -> None:
+        """Pass an event on, and remember what was streamed, for the record should the stream be cut."""
+        match event:
+            case ThinkingDelta(text):
+                self.thinking.append(text)
+            case TextDelta(text):
+                self.text.append(text)
+            case Withdrawn():
+                self.thinking.clear()
+                self.text.clear()
+            case Retrying():
+                self._record_request()  # it may be sent in another form, without signatures
+        self.emit(event)
+
+    async def _prepare(self) -> Request:
+        if self.stop:
+            raise MinicodeError(
+                f"Stopped: the model made the same move {STOPPED} times in a row. Say what to try instead."
+            )
+        if self.parts.gate.stop:
+            raise MinicodeError(f"A hook ended the turn: {self.parts.gate.stop}")
+        self.parts.limits.check(self.steps, self.usage, self.parts.request.model)
+        self._let_in()
+        history = self.parts.history
+        request = self.parts.request._replace(system=history.system, tools=history.tools, messages=history.messages())
+        self._asked = request
+        size = self._record_request()
+        await asyncio.to_thread(self.parts.journal.sync)  # the results are durable before the model hears of them
+        self.steps += 1
+        self.tell(StepStarted(self.steps, history.given, history.issued, size))
+        return request
+
+    def _record_request(self) -> int:
+        """Journal what is about to be sent, unless it is what was recorded last; returns its size in bytes."""
+        asked = self._asked
+        assert asked is not None  # set by _prepare, before anything can be sent
+        encoded = self.parts.model.encode(asked)
+        record = records.request(asked, encoded, self.parts.history.given, self.parts.history.issued)
+        if record[1]["sha256"] != self._sent:
+            self._sent = record[1]["sha256"]
+            self.parts.write([record])
+        return len(encoded.body)
+
+    def _let_in(self) -> None:
+        """Steers, remarks and changed instructions enter inside the last tool result, if there is one."""
+        if not self.parts.history.waiting:
+            return
+        said = [("minicode", text) for text in self._asides]
+        if news := self.parts.briefing.news(self.parts.history.facts.get("instructions", {})):
+            said.append(("minicode", f"instruction files have changed.\n{news.text}"))
+            self.parts.write([self.learned(news)])
+        said += [("user", text) for text in self.parts.steers]
+        self._asides.clear()
+        self.parts.steers.clear()
+        self.parts.write([("aside", {"by": by, "text": text}) for by, text in said])
+
+    def learned(self, news: Instructions) -> records.Record:
+        for note in news.notes:
+            self.tell(Noted("warning", note))
+        return "told", {"instructions": dict(news.digests)}
+
+    async def _keep(self, reply: Reply) -> None:
+        now: list[records.Record] = [("reply", reply_to_json(reply))]
+        self._intended.clear()  # some servers use their ids again
+        self._prepared = {call.id: self.parts.toolbox.prepare(call) for call in reply.calls}
+        # What starts at once needs no second fsync: its intent goes with the reply.
+        first = next(iter(turn.batches(reply.calls, self._risky)), [])
+        if reply.stop != "max_tokens":
+            now += [self._intent(call) for call in first if self._risky(call)]
+        self.parts.write(now)
+        await asyncio.to_thread(self.parts.journal.sync)
+        self.usage += reply.usage
+        self.answer = reply.text.strip() or self.answer
+        self.thinking.clear()
+        self.text.clear()
+        self.tell(ReplyDone(reply))
+        alike = self.guards.see(reply)
+        if alike == TOLD:
+            self._asides.append(guards.same_thought(alike))
+        elif alike >= STOPPED:
+            self.stop = "loop"
+
+    async def _gate(self, call: Call) -> Denied | None:
+        times = self.guards.repeated(call)
+        if times >= STOPPED:
+            self.stop = "loop"
+            return Denied(call, f"not run: you made this very call {times} times with nothing new", "guard")
+        if times >= TOLD:
+            self._asides = [*dict.fromkeys([*self._asides, guards.same_call(times)])]  # once a reply
+        verdict = await self.parts.gate.admit(self._prepared[call.id], self.tell, self.parts.write)
+        if verdict.refusal:
+            return Denied(call, verdict.refusal, verdict.by)
+        self._grants[call.id] = verdict.grant
+        return None
+
+    async def _call(self, call: Call) -> turn.Outcome:
+        if self._risky(call) and call.id not in self._intended:
+            self.parts.write([self._intent(call)])
+            await asyncio.to_thread(self.parts.journal.sync)
+        prepared = self._prepared[call.id]
+        scope = self.parts.scope(
+            call.id,
+            self._grants.pop(call.id, Grant()),
+            lambda text: self.tell(CallSaid(call.id, text)),
+            lambda text: self._alarm(call.id, text),
+        )
+        result = await self.parts.toolbox.run(prepared, scope)
+        if self._risky(call) and not result.failed:
+            self.parts.gate.unmet.clear()  # it found another way
+        self._asides += await self.parts.gate.after(prepared, result, self.tell)
+        return turn.Outcome(result.text, result.failed, tuple(result.show))
+
+    def _alarm(self, call_id: str, text: str) -> None:
+        self.parts.write([("alarm", {"call_id": call_id, "text": text})])
+        self.tell(Alarm(call_id, text))
+
+    def _settle(self, done: CallDone) -> None:
+        self.parts.write([records.result(done)])
+
+    def _risky(self, call: Call) -> bool:
+        prepared = self._prepared[call.id]
+        return prepared.error is None and prepared.effect in ("writes", "runs")
+
+    def _intent(self, call: Call) -> records.Record:
+        prepared = self._prepared[call.id]
+        self._intended.add(call.id)
+        return "intent", {"call_id": call.id, "name": call.name, "effect": prepared.effect}
+
+    async def _more(self, reply: Reply) -> bool:
+        if self.parts.steers:
+            words = "\n\n".join(self.parts.steers)
+            self.parts.steers.clear()
+            self.parts.write([("user", {"text": words})])
+            return True
+        why, words = self.guards.nudge(reply, self.parts.history.todos)
+        if not why and self._held < STOP_HOOKS:
+            said = await self.parts.gate.hooks.run("Stop", stop_hook_active=self._held > 0)
+            why, words = ("hook" if said.blocked else ""), said.blocked
+            self._held += 1
+        if not why:
+            return False
+        if why == "cut":
+            most = catalogue.look_up(self.parts.request.model).output
+            self.parts.request = self.parts.request._replace(max_tokens=min(self.parts.request.max_tokens * 2, most))
+        self.parts.write([("user", {"text": words, "by": "minicode", "why": why})])
+        self.tell(Noted("info", f"Asked the model to go on ({why})."))
+        return True

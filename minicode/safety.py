@@ -1,0 +1,176 @@
+"""What holds a session: trust, the sandbox as measured, rules, hooks and secrets, put together from the settings."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from minicode import paths
+from minicode.errors import ConfigError, SandboxError, StorageError
+from minicode.permission.rules import check
+from minicode.permission.values import Rules, Standing, Wish
+from minicode.sandbox.box import Backend, Sandbox
+from minicode.sandbox.places import secret_places
+from minicode.sandbox.policy import NOTHING, Enforcement, Policy
+from minicode.sandbox.probe import enforcement
+from minicode.settings import Layered
+from minicode.toolbox import Prepared
+from minicode.workspace.folder import Folder, Refused
+from minicode.workspace.guarded import guard
+
+RULES = "permissions.json"  # what the user allowed for good, by project
+
+
+class Contained(NamedTuple):
+    """box: what commands start in. found: what was measured. waived: the user turned it off."""
+
+    box: Sandbox
+    policy: Policy
+    found: Enforcement
+    waived: bool
+
+    @property
+    def state(self) -> str:
+        """As `Standing.contained`."""
+        return "waived" if self.waived else "kernel" if self.found.holds else "none"
+
+    def summary(self) -> dict[str, Any]:
+        """For the `init` event and the journal."""
+        found = self.found._asdict()
+        return {
+            "enforced": self.state == "kernel",
+            "level": self.policy.level,
+            "network_access": self.policy.network,
+            **found,
+            "missing": list(self.found.missing),
+        }
+
+    def words(self) -> str:
+        """One short phrase for a person."""
+        if self.waived:
+            return "off: commands run with your rights"
+        if not self.found.holds:
+            return "NOT ENFORCED here"
+        return f"{self.found.backend}, {self.policy.level}, network {'on' if self.policy.network else 'off'}"
+
+
+def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str) -> Contained:
+    """Raises SandboxError if a sandbox was asked for by name and cannot be had."""
+    s = layered.settings
+    level = s.sandbox or "workspace-write"
+    state = places.state
+    own = (places.config.resolve(), state.resolve())
+    named = secret_places(_home(), places.config, state, [folder / Path(p).expanduser() for p in s.hidden])
+    policy = Policy(
+        level=level,
+        network=s.network == "on",
+        roots=(folder, *extra),
+        tmp=private_tmp(state, session),
+        # Who works in such a folder by choice means to see it; what is ours stays closed.
+        hidden=tuple(path for path in named if path in own or path not in (folder, *extra)),
+        cache=_cache(state, folder),
+    )
+    if level == "off":
+        return Contained(Sandbox(policy, NOTHING, Backend(), _home()), policy, NOTHING, True)
+    found, backend = enforcement(state if os.access(state, os.W_OK | os.X_OK) else policy.tmp)
+    if folder == Path(folder.anchor):
+        found = found._replace(writes="none", missing=(*found.missing, "The workspace is /: nothing lies outside it."))
+    if "sandbox" in layered.origins and not found.holds:
+        raise SandboxError(
+            f"The sandbox {level} ({layered.origins['sandbox']}) cannot be enforced here: {' '.join(found.missing)} "
+            "Mend that, or run without one by --sandbox off."
+        )
+    return Contained(Sandbox(policy, found, backend, _home()), policy, found, False)
+
+
+def standing(layered: Layered, contained: Contained, asks: bool, saved: tuple[str, ...]) -> Standing:
+    """asks: can somebody be asked? saved: rules the user allowed for this project. Raises ConfigError for a bad rule."""
+    s = layered.settings
+    for key in ("permissions_allow", "permissions_ask", "permissions_deny"):
+        for rule in getattr(s, key):
+            if wrong := check(rule):
+                raise ConfigError(f"{layered.origins.get(key, 'settings')}: {key.replace('_', '.')}: {wrong}")
+    mode = s.permission_mode or ("default" if asks else "auto")
+    if contained.policy.level == "read-only" and mode != "bypassPermissions":
+        mode = "plan"
+    rules = Rules((*s.permissions_allow, *saved), s.permissions_ask, s.permissions_deny)
+    return Standing(mode, rules, contained.state, contained.policy.network, asks)  # type: ignore[arg-type]
+
+
+def look(folder: Folder, prepared: Prepared) -> Wish:
+    """How a call looks to the rules."""
+    assert prepared.tool is not None  # a call without a tool has an error, and is not looked at
+    name = prepared.arguments.get("file_path", "")
+    shown, guarded = "", ""
+    if isinstance(name, str) and name:
+        with suppress(Refused):  # the tool itself will say so
+            path = folder.resolve(name)
+            shown = folder.show(path)
+            guarded = guard(folder, path) if prepared.effect == "writes" else ""
+    return Wish(prepared.tool.name, prepared.effect, prepared.arguments, shown, guarded)
+
+
+def saved_rules(state: Path, folder: Path) -> tuple[str, ...]:
+    rules = _saved(state).get(paths.slug(folder), [])
+    return tuple(rule for rule in rules if isinstance(rule, str) and not check(rule))
+
+
+def save_rule(state: Path, folder: Path, rule: str) -> None:
+    """Keep an allow rule for a project. It lies with the user, not in the project, which may only tighten."""
+    every = _saved(state)
+    mine = every.setdefault(paths.slug(folder), [])
+    if rule not in mine:
+        mine.append(rule)
+    file = paths.private_dir(state) / RULES
+    fresh = file.with_suffix(f".{os.getpid()}")
+    with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
+        json.dump(every, out, indent=1)
+    fresh.replace(file)
+
+
+def _saved(state: Path) -> dict[str, list[str]]:
+    try:
+        known = json.loads((state / RULES).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return {k: v for k, v in known.items() if isinstance(v, list)} if isinstance(known, dict) else {}
+
+
+def private_tmp(state: Path, session: str) -> Path:
+    """The folder that commands see as /tmp. Those of dead processes are swept on the way."""
+    try:
+        base = paths.private_dir(state / "tmp")
+        for old in base.iterdir():
+            if _dead(old.name.rpartition("-")[2]):
+                sweep(old)
+        return paths.private_dir(base / f"{session}-{os.getpid()}").resolve()
+    except (OSError, StorageError):  # no state can be kept; commands still need a place
+        import tempfile
+
+        return Path(tempfile.mkdtemp(prefix="minicode-")).resolve()
+
+
+def sweep(folder: Path) -> None:
+    import shutil
+
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _dead(pid: str) -> bool:
+    return pid.isdigit() and not os.path.exists(f"/proc/{pid}") and os.path.exists("/proc/self")  # noqa: PTH110
+
+
+def _cache(state: Path, folder: Path) -> Path | None:
+    try:
+        return paths.private_dir(state / "cache" / paths.slug(folder)).resolve()
+    except StorageError:
+        return None
+
+
+def _home(env: Mapping[str, str] = os.environ) -> Path:
+    home = env.get("HOME", "")
+    return Path(home) if home.startswith("/") else Path("/nonexistent")
