@@ -64,6 +64,9 @@ class Gate:
             tell(Noted("warning", note))
         self.stop = said.stop or self.stop
         decision, by = _with_hook(decision, by, said)
+        if decision.verdict == "deny" and by == "mode" and self.standing.mode == "auto" and not self.standing.asks:
+            by = "nobody"  # it is refused since nobody is there, not because somebody chose so
+            self.unmet.append(prepared.call.name)
         asked = decision.verdict == "ask"
         if asked:
             decision, by = await self._ask(prepared, wish, decision, tell)

@@ -86,7 +86,7 @@ class Progress:
         self._running: list[str] = []  # ids of calls
         self._refused: set[str] = set()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
         match event:
             case ThinkingDelta(text):
                 self._stream("thinking", text)
@@ -197,7 +197,7 @@ class Stream:
         self._seq += 1
         self._write(json.dumps(line, ensure_ascii=False, default=str).translate(_BREAKS) + "\n")
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
         match event:
             case StepStarted(step, returned, issued, size):
                 self.put("notice", text=f"step {step}", step=step, bytes=size, thinking=_meter(returned, issued))

@@ -88,7 +88,7 @@ def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths
 
 
 def standing(layered: Layered, contained: Contained, asks: bool, saved: tuple[str, ...]) -> Standing:
-    """asks: can somebody be asked? saved: rules the user allowed for this project. Raises ConfigError for a bad rule."""
+    """asks: can somebody be asked? saved: rules the user allowed for this project. Raises ConfigError for a bad one."""
     s = layered.settings
     for key in ("permissions_allow", "permissions_ask", "permissions_deny"):
         for rule in getattr(s, key):

@@ -1,4 +1,4 @@
-"""One conversation: journal, model, tools and gate held together. Send, steer, answer, cancel; events on the way out."""
+"""One conversation: journal, model, tools and gate held together. Send, steer, answer, cancel; events come out."""
 
 from __future__ import annotations
 

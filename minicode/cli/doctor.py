@@ -141,7 +141,7 @@ async def _endpoint(base: Ground) -> list[Finding]:
     place = endpoint(s.base_url, s.protocol)
     key, where = keys.find(os.environ, base.places.config)
     if not key and not place.loopback:
-        hint = "none. `minicode login`, or export MINIMAX_API_KEY, or use a server of your own; `minicode demo` needs none."
+        hint = "none. `minicode login`, MINIMAX_API_KEY, or a server of your own; `minicode demo` needs none."
         return [Finding("bad", "key", hint, AuthError.exit_code)]
     found = []
     if key:

@@ -108,13 +108,16 @@ class _Run:
         what = "leave the sandbox" if self.needs == "host" else "use the network"
         if self.mode == "bypassPermissions":
             return Decision("allow", grant=self.grant)
-        if self.mode in ("plan", "auto"):
-            return Decision("deny", f"It would {what}, which in {self.mode} mode it may not: that needs the user.")
+        refused = Decision("deny", f"It would {what}, which in {self.mode} mode it may not: that needs the user.")
+        if self.mode == "plan":
+            return refused
         # Outside, git runs programs that the repository names: no saved rule can know which.
         by_rule = self.needs != "host" or not rules.runs_git(self.line)
         allowed = rules.covering_rule(self.rules.allow, self.needs, self.line) if by_rule else ""
         if allowed:
             return Decision("allow", grant=self.grant, rule=allowed)
+        if self.mode == "auto":
+            return refused
         always = rules.exact_rule(self.needs, self.line) if by_rule else ""
         return Decision("ask", f"It wants to {what}.", self.grant, always=always)
 
