@@ -80,7 +80,7 @@ def parse(command: str) -> Line:
         return Line(False, why=f"it holds more than {MOST_SIGNS} of the signs {SIGNS}")
     why = _odd(command)
     # bash takes these two out before it looks for words.
-    source = command.replace("\\\n", "").encode("utf-8", "replace")
+    source = command.replace("\\\n", "")
     root = _tree(source)
     if root is None:
         return Line(False, why="it takes too long to understand")
@@ -92,7 +92,7 @@ def parse(command: str) -> Line:
         why = why or _unplain(node, parent, source)
         if not node.child_count:
             # The grammar takes an escaped space for nothing, the shell for a part of the word.
-            why = why or ("" if source[seen : node.start_byte].strip(b" ") == b"" else _WHY["ERROR"])
+            why = why or ("" if source[seen : node.start_byte].strip(" ") == "" else _WHY["ERROR"])
             seen = max(seen, node.end_byte)
         if node.type in _COMMANDS:
             words = [_word(child, source) for child in _words(node)]
@@ -100,7 +100,7 @@ def parse(command: str) -> Line:
                 found.append(words)
                 why = why or _name_trouble(words[0])
         nodes.extend((child, node.type) for child in reversed(node.children))
-    if source[seen:].strip(b" "):
+    if source[seen:].strip(" "):
         why = why or _WHY["ERROR"]
     if not found:
         why = why or "there is no command in it"
@@ -125,24 +125,27 @@ def _odd(command: str) -> str:
     return ""
 
 
-def _tree(source: bytes) -> Node | None:
+def _tree(source: str) -> Node | None:
+    # The grammar's scanner looks characters up in tables made for bytes, and crashes on others. One byte for each
+    # character, so that the places it finds are places in the source.
+    ascii_only = re.sub(r"[^\x20-\x7e\n\r\t]", "_", source).encode()
     end = time.monotonic() + PATIENCE
     parser = _parser()
     try:
         # Only what is read piece by piece can be given up.
         return parser.parse(
-            lambda at, _: source[at : at + 4096], progress_callback=lambda _, __: time.monotonic() > end
+            lambda at, _: ascii_only[at : at + 4096], progress_callback=lambda _, __: time.monotonic() > end
         ).root_node
     except ValueError:
         parser.reset()
         return None
 
 
-def _text(node: Node, source: bytes) -> str:
-    return source[node.start_byte : node.end_byte].decode("utf-8", "replace")
+def _text(node: Node, source: str) -> str:
+    return source[node.start_byte : node.end_byte]
 
 
-def _unplain(node: Node, parent: str, source: bytes) -> str:
+def _unplain(node: Node, parent: str, source: str) -> str:
     """What is not plain about this node itself, "" for nothing. parent: the kind of the node above."""
     kind = node.type
     if node.is_missing or node.is_error:
@@ -176,7 +179,7 @@ def _words(command: Node) -> list[Node]:
     return [child.children[0] if child.type == "command_name" and child.children else child for child in children]
 
 
-def _word(node: Node, source: bytes) -> _Word:
+def _word(node: Node, source: str) -> _Word:
     text = _text(node, source)
     value, stem = "", None
     # Two words that touch are one, quoted or not: `-r'x'*`.
