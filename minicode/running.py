@@ -206,7 +206,7 @@ class Running:
         )
         result = await self.parts.toolbox.run(prepared, scope)
         if self._risky(call) and not result.failed:
-            self.parts.gate.unmet.clear()  # it found another way
+            self.parts.gate.found_a_way(prepared)
         self._asides += await self.parts.gate.after(prepared, result, self.tell)
         return turn.Outcome(result.text, result.failed, tuple(result.show))
 

@@ -72,6 +72,7 @@ def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths
         tmp=private_tmp(state, session),
         # Who works in such a folder by choice means to see it; what is ours stays closed.
         hidden=tuple(path for path in named if path in own or path not in (folder, *extra)),
+        shown=_git_settings(_home()),
         cache=_cache(state, folder),
     )
     if level == "off":
@@ -162,6 +163,12 @@ def sweep(folder: Path) -> None:
 
 def _dead(pid: str) -> bool:
     return pid.isdigit() and not os.path.exists(f"/proc/{pid}") and os.path.exists("/proc/self")  # noqa: PTH110
+
+
+def _git_settings(home: Path) -> tuple[Path, ...]:
+    """git does not run where it may not read them, as in a HOME below a hidden /tmp."""
+    found = (home / ".gitconfig", home / ".config" / "git")
+    return tuple(path.resolve() for path in found if path.exists())
 
 
 def _cache(state: Path, folder: Path) -> Path | None:

@@ -104,6 +104,9 @@ def ground(
     settings that are wrong."""
     where = paths.work_folder(folder)
     places = paths.places()
+    for own in {places.config, places.state}:
+        if own.exists():  # before anything is read from it: others must not have a say in there
+            paths.private_dir(own)
     judged = trust.stand(where, places, once)
     pinned = f"{paths.PROJECT}/config.toml" in judged.pinned
     project = where / paths.PROJECT / "config.toml" if judged.trusted and pinned else None
@@ -185,7 +188,7 @@ def start(plan: Plan) -> Started:
         gate,
         History(sound(journal.branch)),
     )
-    if contained.state == "none":
+    if contained.state == "none" and gate.standing.mode != "bypassPermissions":
         notes.append(
             f"No sandbox holds commands here: {' '.join(contained.found.missing)} "
             + ("Every command that does more than look is asked for." if plan.asks else "Only looking is allowed; ")

@@ -49,7 +49,7 @@ class Offer(NamedTuple):
 class Judged(NamedTuple):
     """present: names of what the folder offers. changed: names that are new, different or gone since it was trusted.
     why: sentences, why it is not trusted; "" if it is, or if there is nothing to trust. pinned: SHA-256 by name, of
-    what may be used.
+    what may be used. offended: it holds what is never trusted, such as a link.
     """
 
     trusted: bool
@@ -58,6 +58,7 @@ class Judged(NamedTuple):
     why: str
     root: Path
     pinned: Mapping[str, str]
+    offended: bool = False
 
     def verify(self, path: Path, data: bytes) -> None:
         """Raises ConfigError unless `data` is what was trusted at `path`. To be called with the bytes in use."""
@@ -116,7 +117,7 @@ def judge(offer: Offer, places: Places, once: bool = False) -> Judged:
         why = f"What {shown} offers has changed since it was trusted: {_marked(changed, now, record.files)}."
     else:
         why = f"{shown} is not the folder that was trusted: it was moved here or made anew."
-    return Judged(False, tuple(now), changed, why, root, {})
+    return Judged(False, tuple(now) or (PROJECT,), changed, why, root, {}, bool(offer.offences))
 
 
 def accept(offer: Offer, places: Places) -> None:

@@ -16,9 +16,8 @@ OFFLINE = re.compile(
     re.IGNORECASE,
 )
 GIT = re.compile(r"\.git\b.*(read-only file system|permission denied|device or resource busy)", re.IGNORECASE)
-CLOSED = re.compile(
-    r"read-only file system|operation not permitted|permission denied|\bE(ROFS|PERM|ACCES)\b", re.IGNORECASE
-)
+CLOSED = re.compile(r"read-only file system|permission denied|\bE(ROFS|ACCES)\b", re.IGNORECASE)
+REFUSED = re.compile(r"operation not permitted|\bEPERM\b", re.IGNORECASE)
 
 
 @tool(effect="runs")
@@ -67,6 +66,9 @@ def in_the_way(scope: Scope, finished: Finished, text: str) -> str:
         return ".git is read-only in the sandbox; use the git tool"
     if CLOSED.search(said):
         return 'the sandbox writes only in the workspace and /tmp; if it must be, call again with needs="host"'
+    if REFUSED.search(said):  # a socket, a write, a privilege: it does not say which
+        closed = "has no network and writes" if not scope.workspace.processes.grant.network else "writes"
+        return f'the sandbox {closed} only in the workspace and /tmp; if need be call with needs="network" or "host"'
     return ""
 
 

@@ -25,7 +25,7 @@ def talk(plan: Plan, prompt: str | None) -> int:
         raise UsageError('This needs a terminal. In scripts use: minicode run "…".')
     folder = paths.work_folder(plan.folder)
     judged = trust.stand(folder, paths.places(), plan.trust)
-    if judged.present and not judged.trusted:
+    if judged.present and not judged.trusted and not judged.offended:
         ask_for_trust(folder, False, False, False)
     with asyncio.Runner() as runner:
         started = start(plan)
@@ -105,7 +105,7 @@ class _Talk:
         _say(question(asked))
         line = (await _line()).strip()
         choice, _, words = line.partition(" ")
-        kept = {"y": "once", "s": "session", "p": "project"}.get(choice.lower(), "")
+        kept = {"y": "once", "yes": "once", "s": "session", "p": "project"}.get(line.lower(), "")
         if kept and (kept == "once" or asked.always):
             self.session.answer(asked.call.id, Answer(True, kept))
         else:

@@ -36,7 +36,7 @@ def _write(wish: Wish, standing: Standing) -> Decision:
         return Decision("deny", _PLAN)
     if wish.guarded:
         verdict: Literal["ask", "deny"] = "deny" if mode == "auto" else "ask"
-        return Decision(verdict, f"`{wish.path}` is protected: {wish.guarded}.")
+        return Decision(verdict, f"`{wish.path}` is protected: {wish.guarded.rstrip('.')}.")
     if mode in ("acceptEdits", "auto"):
         return Decision("allow")
     allowed = rules.tool_rule(standing.rules.allow, wish.tool, wish.path, strict=False)

@@ -69,12 +69,25 @@ class Sandbox:
         if kind == "landlock":
             from minicode.sandbox import landlock
 
-            return landlock.launch(argv, folder, environment, self.policy, grant)
+            return landlock.launch(argv, folder, environment, self._with_programs(environment), grant)
         if kind == "seatbelt":
             from minicode.sandbox import seatbelt
 
-            return seatbelt.launch(argv, folder, environment, self.policy, grant)
+            protected = self.protected()
+            places = (*protected.others, *(() if grant.git else protected.git))
+            return seatbelt.launch(argv, folder, environment, self._with_programs(environment), grant, places)
         return self._bwrap(argv, folder, environment, grant)
+
+    def _with_programs(self, environment: Mapping[str, str]) -> Policy:
+        """The policy with the programs that lie in places which are hidden as a whole."""
+        return self.policy._replace(shown=(*self.policy.shown, *self._programs_of(environment)))
+
+    def _programs_of(self, environment: Mapping[str, str]) -> list[Path]:
+        named = environment.get("PATH"), environment.get("VIRTUAL_ENV")
+        if named not in self._programs:
+            found = [path for path in programs_in_tmp(environment) if not is_below(path, self.policy.roots)]
+            self._programs[named] = [*found, *(path for path in _RUN_PROGRAMS if path.exists())]
+        return self._programs[named]
 
     def protected(self, *, fresh: bool = False) -> Protected:
         """What is protected in the roots now. The walk for repositories below them is made once, or if `fresh`."""
@@ -107,11 +120,7 @@ class Sandbox:
         """What is on the disk now: it may have changed since the last command."""
         policy = self.policy
         folders, files = _folders_and_files(policy.hidden)
-        named = environment.get("PATH"), environment.get("VIRTUAL_ENV")
-        if named not in self._programs:
-            found = [path for path in programs_in_tmp(environment) if not is_below(path, policy.roots)]
-            self._programs[named] = [*found, *(path for path in _RUN_PROGRAMS if path.exists())]
-        shown = self._programs[named]
+        shown = self._programs_of(environment)
         resolvers: list[Path] = []
         if policy.network or grant.network:
             real = {Path(os.path.realpath(name)) for name in _RESOLVERS}

@@ -30,6 +30,7 @@ _INSTALL = (
     "bubblewrap is not installed at a place of the system: `apt install bubblewrap`, `dnf install bubblewrap`, "
     "`pacman -S bubblewrap` or `apk add bubblewrap` gives the full sandbox."
 )
+_NO_LANDLOCK = "This kernel does not offer Landlock, or something refuses it."
 _PRIVILEGED = ("mount", "setting", "tiocsti", "remount", "unmount", "namespace", "ptrace")
 _SAID = {
     "writes": "Commands can write outside the workspace.",
@@ -71,6 +72,8 @@ def enforcement(
     reasons: list[str] = []
     if sys.platform == "linux" and (names is None or "bwrap" in names) and not any(b.program for b in backends):
         reasons.append(_INSTALL)
+    if sys.platform == "linux" and (names is None or "landlock" in names) and Backend("landlock") not in backends:
+        reasons.append(_NO_LANDLOCK)
     for backend in backends:
         measured, trouble = measure(backend, state)
         if measured.backend != "none":

@@ -1,0 +1,398 @@
+"""A person at a real terminal: what is asked of them, what they see of it, and what their answer does."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import select
+import shutil
+import stat
+import struct
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from minicode.lab.rehearsal import Do, Expect, Say, Step, Think, steps
+
+ANSWER = (Think("That is all."), Say("Done."))
+UNHELD: dict[str, str | None] = {"MINICODE_SANDBOX_BACKENDS": "none"}
+OTHER_KEY = "sk-another-77aa21c9e0"  # the canary must be in no file at all; this one is kept
+KEYRING: dict[str, str | None] = {
+    "MINIMAX_API_KEY": None,
+    "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",  # never the keyring of whoever runs the tests
+}
+PATIENCE = 30.0
+HOOK = '[[hooks]]\nevent = "SessionStart"\ncommand = "touch hooked"\n'
+YES_NO = "[y/N] "
+ON_TERMINAL = ("setsid", "--ctty", "sh", "-c", 'exec "$@" 2>&1', "sh")
+
+
+class Terminal:
+    """minicode with a PTY for its input, output and controlling terminal; `seen` is all it wrote."""
+
+    def __init__(self, program: Any, arguments: tuple[str, ...], **how: Any) -> None:
+        self._program = program
+        self._master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 100, 0, 0))
+        self._before = termios.tcgetattr(slave)
+        self._slave = slave  # held, so that its settings can still be read at the end
+        self._at = 0
+        self.seen = ""
+        self._bytes = b""
+        self.running = program.start(*arguments, stdin=slave, stdout=slave, before=ON_TERMINAL, **how)
+
+    def _read(self, until: float) -> bool:
+        """Some more of it; False when the process has ended and all is read."""
+        ready, _, _ = select.select([self._master], [], [], 0.05)
+        if ready:
+            self._bytes += os.read(self._master, 1 << 16)
+            self.seen = self._bytes.decode("utf-8", "replace").replace("\r\n", "\n")
+            return True
+        assert time.monotonic() < until, f"it waits: {self.seen[self._at :]!r}"
+        return self.running.process.poll() is None
+
+    def shows(self, text: str) -> str:
+        """Wait until it has written this; returns what it wrote since the last call, up to and with it."""
+        until = time.monotonic() + PATIENCE
+        while (found := self.seen.find(text, self._at)) < 0:
+            assert self._read(until), f"it never wrote {text!r}: {self.seen[self._at :]!r}"
+        begin, self._at = self._at, found + len(text)
+        return self.seen[begin : self._at]
+
+    def types(self, line: str) -> None:
+        os.write(self._master, line.encode() + b"\n")
+
+    def says(self, prompt: str, answer: str) -> str:
+        """Wait for a prompt and answer it; returns what was written up to it."""
+        shown = self.shows(prompt)
+        self.types(answer)
+        return shown
+
+    def ends(self) -> int:
+        """Wait for its end. The terminal is as it was."""
+        until = time.monotonic() + PATIENCE
+        while self._read(until):
+            pass
+        ran = self.running.end()
+        ran.out = self.seen  # so that the checks after each test look at it too
+        assert termios.tcgetattr(self._slave) == self._before
+        code: int = ran.code
+        return code
+
+    def quits(self) -> str:
+        """Leave the talk; returns all that was written."""
+        self.says("\n> ", "/quit")
+        assert self.ends() == 0, self.seen
+        return self.seen
+
+    def close(self) -> None:
+        os.close(self._slave)
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal(program: Any) -> Iterator[Callable[..., Terminal]]:
+    """terminal(*arguments, server=…, env=…) → a Terminal in which the command runs."""
+    if not shutil.which("setsid"):
+        pytest.skip("setsid is needed to give a process a terminal of its own")
+    opened: list[Terminal] = []
+
+    def make(*arguments: str, **how: Any) -> Terminal:
+        opened.append(Terminal(program, arguments, **how))
+        return opened[-1]
+
+    yield make
+    program.stop()
+    for one in opened:
+        one.close()
+
+
+def shell(*commands: str, **more: Any) -> Step:
+    return Step((Think("Run it."), *(Do("shell", {"command": one, **more}) for one in commands)))
+
+
+def decisions(program: Any) -> list[tuple[str, str]]:
+    """(verdict, by whom) of every permission in the journal of the only session."""
+    return [(entry["verdict"], entry["by"]) for entry in program.journal() if entry["kind"] == "permission"]
+
+
+def saved(program: Any) -> Path:
+    path: Path = program.home / ".minicode" / "permissions.json"
+    return path
+
+
+# --- the question -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["", "n", "no", "maybe", "yep", "y but not there", "\x04"])
+def test_s27_what_is_not_clearly_yes_is_no(program: Any, rehearse: Any, terminal: Any, answer: str) -> None:
+    server = rehearse(steps(shell("touch made"), Step(ANSWER, expect=Expect(results="the user said no"))))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.says(YES_NO, answer)
+    talk.quits()
+    assert not (program.workspace / "made").exists()
+    assert decisions(program) == [("deny", "user")]
+
+
+def test_s27_the_whole_command_is_shown_and_what_is_odd_in_it(program: Any, rehearse: Any, terminal: Any) -> None:
+    lines = [f"echo line {number}" for number in range(200)]
+    command = "\n".join(
+        [
+            f"ls{' ' * 500}; touch hidden",
+            "echo \u202eevil\u202c \u200b \u00a0 \uff1b \U000e0041",
+            "touch\ttab",
+            "echo a\rtouch return",
+            "echo \x1b[2Jgone \x1b]0;title\x07 [/foo]",
+            *lines,
+            "touch at-the-end",
+        ]
+    )
+    server = rehearse(steps(shell(command), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    shown = talk.says(YES_NO, "")
+    asked = shown[shown.index("? bash wants to run") :]
+    for text in ("<␣×500>; touch hidden", "<U+202E>evil<U+202C>", "<U+200B>", "<U+00A0>", "<U+FF1B>", "<U+E0041>"):
+        assert text in asked, text
+    for text in ("touch␉tab", "a␍touch return", "␛[2Jgone", "␛]0;title␇ [/foo]", *lines, "touch at-the-end"):
+        assert f"{text}\n" in asked or text in asked, text
+    assert asked.count("  │ ") == command.count("\n") + 1, "each line of it is marked, so that none can pose as ours"
+    assert commands_of_a_terminal(shown) == []
+    talk.quits()
+    assert sorted(path.name for path in program.workspace.iterdir()) == []
+
+
+def test_yes_once_is_for_once(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("echo x >>made"), shell("echo x >>made"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.says(YES_NO, "y")
+    talk.says(YES_NO, "n")
+    talk.quits()
+    assert (program.workspace / "made").read_text() == "x\n"
+    assert decisions(program) == [("allow", "user"), ("deny", "user")] and not saved(program).exists()
+
+
+def test_a_no_with_words_reaches_the_model(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("touch a"), Step(ANSWER, expect=Expect(results="write it with the edit tool"))))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.says(YES_NO, "n write it with the edit tool")
+    talk.quits()
+    assert not (program.workspace / "a").exists()
+
+
+def test_always_shows_the_exact_rule_and_keeps_that(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("touch 'a b'"), shell("touch 'a b'"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    assert "(the rule: bash(" in talk.says(YES_NO, "p")
+    talk.quits()
+    assert decisions(program)[:1] == [("allow", "user")] and talk.seen.count(YES_NO) == 1
+    [[rule]] = json.loads(saved(program).read_text()).values()
+    assert f"(the rule: {rule})" in talk.seen and "touch" in rule and "*" not in rule
+    assert stat.S_IMODE(saved(program).stat().st_mode) == 0o600
+    assert not (program.workspace / ".minicode").exists(), "it lies with the user"
+
+    (program.workspace / "a b").unlink()
+    server = rehearse(steps(shell("touch 'a b'"), shell("touch a b"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    assert "touch a b" in talk.says(YES_NO, ""), "the second talk asks only for what is another command"
+    talk.quits()
+    assert [path.name for path in program.workspace.iterdir()] == ["a b"]
+
+    elsewhere = program.workspace.parent / "elsewhere"
+    elsewhere.mkdir()
+    talk = terminal("chat", "go", server=rehearse(steps(shell("touch 'a b'"), ANSWER)), env=UNHELD, cwd=elsewhere)
+    talk.says(YES_NO, "")
+    talk.quits()
+    assert list(elsewhere.iterdir()) == [], "it was for that project"
+
+
+def test_always_in_this_session(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("touch a"), shell("touch a"), ANSWER, shell("touch a"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.says(YES_NO, "s")
+    talk.says("\n> ", "again")
+    talk.quits()
+    assert talk.seen.count(YES_NO) == 1 and not saved(program).exists()
+
+
+@pytest.mark.parametrize("command", ["git status", "echo x >f", "echo $(date)", "touch a; touch b"])
+def test_no_rule_is_offered_for_what_no_rule_can_cover(
+    program: Any, rehearse: Any, terminal: Any, command: str
+) -> None:
+    server = rehearse(steps(shell(command), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    shown = talk.says(YES_NO, "p")
+    assert "always" not in shown and "(the rule" not in shown
+    talk.quits()
+    assert decisions(program) == [("deny", "user")] and list(program.workspace.iterdir()) == []
+
+
+def test_leaving_the_sandbox_is_asked_in_plain_words(program: Any, rehearse: Any, terminal: Any) -> None:
+    outside = program.workspace.parent / "outside"
+    server = rehearse(
+        steps(
+            shell("touch inside"),
+            shell(f"touch {outside}", needs="host"),
+            shell(f"touch {outside}2", needs="network"),
+            ANSWER,
+        )
+    )
+    talk = terminal("chat", "--permission-mode", "default", "go", server=server)
+    if "NOT ENFORCED" in talk.shows("/help"):
+        pytest.skip("no sandbox holds here")
+    assert "OUTSIDE THE SANDBOX" in (shown := talk.says(YES_NO, "y")) and f"(the rule: host(touch {outside}))" in shown
+    assert "with the network" in talk.says(YES_NO, "")
+    talk.quits()
+    assert (program.workspace / "inside").exists() and outside.exists()
+    assert decisions(program) == [("allow", "user"), ("deny", "user")]
+
+
+def test_modes_can_be_changed_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    write = Step((Think("Write."), Do("write", {"path": "new", "content": "x"})))
+    server = rehearse(steps(write, ANSWER, write, ANSWER, write, ANSWER))
+    talk = terminal("chat", "go", server=server)
+    talk.says(YES_NO, "")
+    talk.says("\n> ", "/mode plan")
+    talk.says("\n> ", "again")
+    talk.says("\n> ", "/mode acceptEdits")
+    assert not (program.workspace / "new").exists()
+    talk.says("\n> ", "again")
+    talk.quits()
+    assert (program.workspace / "new").read_text() == "x" and talk.seen.count(YES_NO) == 1
+    assert decisions(program) == [("deny", "user"), ("deny", "mode")]
+
+
+def test_ctrl_c_at_the_question_ends_the_turn_and_not_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("touch made"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.shows(YES_NO)
+    os.write(talk._master, b"\x03")
+    talk.says("\n> ", "y")
+    talk.quits()
+    assert not (program.workspace / "made").exists()
+
+
+def test_s35_a_prompt_in_a_terminal_is_no_command_line(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(Step(ANSWER, expect=Expect(said="--sandbox=off -y"))))
+    talk = terminal("please --sandbox=off -y", server=server)
+    assert "sandbox off" not in talk.quits() and "mode default" in talk.seen
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+HOSTILE = (
+    "a\x1b[2Jb\x1b]0;title\x07c\x1b]8;;http://x\x1b\\d\x1b]52;c;ZXZpbA==\x07e\x1bP+q\x1b\\f\x9b2Jg\x1b[6nh\u202ei\r"
+    "\x1b]0;never ends\nj [/foo] list[int] [@click=app.quit]x[/] [link=http://e]y[/link]\n"
+)
+MARKUP = "[/foo] list[int] [@click=app.quit]x[/] [link=http://e]y[/link]"
+
+
+def commands_of_a_terminal(seen: str) -> list[str]:
+    """The characters that do something other than show themselves, colours aside."""
+    plain = re.sub(r"\x1b\[\d*m", "", seen)
+    return [char for char in plain if (ord(char) < 32 and char != "\n") or 0x7F <= ord(char) < 0xA0 or char == "\u202e"]
+
+
+def hostile_script(folder: Path) -> Any:
+    (folder / "h").write_text(HOSTILE)
+    (folder / "h\x1b[2J\x9b").write_text("")
+    return steps(
+        Step((Think(f"Thinking {HOSTILE}"), Say(f"Saying {HOSTILE}"), *shell("cat h", "ls").blocks[1:])),
+        (Think("Look."), Do("read", {"path": "h"}), Do("grep", {"pattern": "j"}), Do("glob", {"pattern": "h*"})),
+        Step((Think("End."), Say(f"Last {HOSTILE}")), expect=Expect(results=MARKUP, absent=("\x1b", "\x9b", "ZXZp"))),
+    )
+
+
+@pytest.mark.parametrize("face", [("chat", "go"), ("run", "go")])
+def test_s25_s26_nothing_commands_the_terminal(
+    program: Any, rehearse: Any, terminal: Any, face: tuple[str, ...]
+) -> None:
+    talk = terminal(*face, server=rehearse(hostile_script(program.workspace)))
+    if face[0] == "chat":
+        talk.quits()
+    else:
+        assert talk.ends() == 0
+    seen = talk.seen.replace("> /quit", "")
+    assert commands_of_a_terminal(seen) == [] and "ZXZp" not in seen
+    assert seen.count(MARKUP) >= 3, "shown as it is"
+
+
+def test_s25_a_refusal_and_a_server_error_do_not_either(program: Any, rehearse: Any, terminal: Any) -> None:
+    from minicode.lab.rehearsal import Fault
+
+    server = rehearse(steps(shell(f"echo '{HOSTILE}'"), Step(fault=Fault(status=400, message=HOSTILE))))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.says(YES_NO, f"n {MARKUP}")
+    talk.quits()
+    assert commands_of_a_terminal(talk.seen) == []
+
+
+def test_s37_links_and_pictures_are_text(program: Any, rehearse: Any, terminal: Any) -> None:
+    canary = rehearse(steps(ANSWER))
+    text = f"![x]({canary.url}/?k=1) and [here]({canary.url}/?k=2) and {canary.url}/?k=3"
+    talk = terminal("chat", "go", server=rehearse(steps((Think("Show."), Say(text)))))
+    talk.quits()
+    assert text in talk.seen and "\x1b]8" not in talk.seen and canary.connections == 0
+
+
+# --- trust and the key ------------------------------------------------------------------------------------------------
+
+
+def test_trust_is_asked_and_asked_again_with_what_changed(program: Any, rehearse: Any, terminal: Any) -> None:
+    file = program.workspace / ".minicode" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(HOOK)
+    asking = terminal("trust")
+    shown = asking.says(YES_NO, "")
+    assert 'command = "touch hooked"' in shown and ".minicode/config.toml" in shown
+    assert asking.ends() == 1 and "Nothing was trusted" in asking.seen
+    asking = terminal("trust")
+    asking.says(YES_NO, "y")
+    assert asking.ends() == 0
+    file.write_text(HOOK.replace("hooked", "hooked more"))
+    asking = terminal("trust")
+    shown = asking.says(YES_NO, "n")
+    assert '-command = "touch hooked"' in shown and '+command = "touch hooked more"' in shown
+    assert "changed since it was trusted" in shown and asking.ends() == 1
+
+
+@pytest.mark.parametrize(("answer", "runs"), [("y", True), ("", False)])
+def test_s20_a_talk_asks_for_trust_before_anything(
+    program: Any, rehearse: Any, terminal: Any, answer: str, runs: bool
+) -> None:
+    (program.workspace / ".minicode").mkdir()
+    (program.workspace / ".minicode" / "config.toml").write_text(HOOK)
+    server = rehearse(steps(ANSWER))
+    talk = terminal("chat", "go", server=server)
+    assert "touch hooked" in talk.shows(YES_NO)
+    assert not (program.workspace / "hooked").exists() and server.connections == 0
+    talk.types(answer)
+    talk.quits()
+    if "NOT ENFORCED" not in talk.seen:
+        assert (program.workspace / "hooked").exists() == runs
+    assert ("is trusted" in talk.seen) == runs
+
+
+def test_login_on_a_terminal_never_shows_the_key(program: Any, rehearse: Any, terminal: Any) -> None:
+    asking = terminal("login", env=KEYRING)
+    asking.says("(it is not shown): ", OTHER_KEY)
+    asking.says("[international] ", "atlantis")
+    asking.says("[international] ", "")
+    assert asking.ends() == 0 and OTHER_KEY not in asking.seen + program.ran[-1].err
+    kept = program.home / ".minicode" / "auth.json"
+    assert json.loads(kept.read_text())["key"] == OTHER_KEY and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    server = rehearse(steps(ANSWER), key=OTHER_KEY)
+    ran = program("run", "go", server=server, env=KEYRING)
+    assert ran.code == 0 and OTHER_KEY not in ran.out + ran.err
+
+
+def test_ctrl_c_at_the_key_leaves_the_terminal_as_it_was(program: Any, terminal: Any) -> None:
+    asking = terminal("login", env=KEYRING)
+    asking.shows("(it is not shown): ")
+    os.write(asking._master, b"\x03")
+    assert asking.ends() == 130 and not (program.home / ".minicode" / "auth.json").exists()

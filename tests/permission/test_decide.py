@@ -1,0 +1,166 @@
+"""The table of decisions: effects, modes, what holds the commands, and rules."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from minicode.permission.decide import decide
+from minicode.permission.values import MODES, Decision, Rules, Standing, Wish
+from minicode.sandbox.policy import LOOK, Grant
+
+ALLOW, ASK, DENY = "allow", "ask", "deny"
+
+
+def run(command: str, mode: str = "default", contained: str = "none", needs: str = "", **rules: str) -> Decision:
+    """rules: allow, ask, deny, each one rule; network="on" opens it for all."""
+    listed = Rules(**{kind: (rule,) for kind, rule in rules.items() if kind != "network"})
+    arguments = {"command": command} | ({"needs": needs} if needs else {})
+    standing = Standing(mode, listed, contained, network="network" in rules)  # type: ignore[arg-type]
+    return decide(Wish("bash", "runs", arguments), standing)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_reads_and_notes_are_free(mode: str) -> None:
+    for effect in ("reads", "state"):
+        assert decide(Wish("x", effect, {}), Standing(mode, Rules(), "none")).verdict == ALLOW
+
+
+@pytest.mark.parametrize(
+    ("guarded", "verdicts"),
+    [("", (DENY, ASK, ALLOW, ALLOW, ALLOW)), ("git lives there", (DENY, ASK, ASK, DENY, ALLOW))],
+)
+def test_writes(guarded: str, verdicts: tuple[str, ...]) -> None:
+    for mode, verdict in zip(MODES, verdicts, strict=True):
+        decision = decide(Wish("write", "writes", {}, "a", guarded), Standing(mode, Rules(allow=("x",)), "kernel"))
+        assert (mode, decision.verdict) == (mode, verdict)
+        assert decision.always == ("edit" if verdict == ASK and not guarded else "")
+        assert verdict == ALLOW or decision.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("contained", "command", "verdicts"),
+    [
+        ("kernel", "make > x", (ALLOW, ALLOW, ALLOW, ALLOW, ALLOW)),
+        ("none", "ls", (ALLOW, ALLOW, ALLOW, ALLOW, ALLOW)),
+        ("none", "make", (DENY, ASK, ASK, ASK, ALLOW)),
+        ("waived", "ls", (ALLOW, ALLOW, ALLOW, ALLOW, ALLOW)),
+        ("waived", "make", (DENY, ASK, ASK, ALLOW, ALLOW)),
+    ],
+)
+def test_runs(contained: str, command: str, verdicts: tuple[str, ...]) -> None:
+    for mode, verdict in zip(MODES, verdicts, strict=True):
+        decision = run(command, mode, contained)
+        assert (mode, decision.verdict) == (mode, verdict)
+        assert decision.grant == (LOOK if contained == "kernel" and mode == "plan" else Grant())
+
+
+@pytest.mark.parametrize("needs", ["network", "host"])
+def test_more_than_the_sandbox_gives(needs: str) -> None:
+    more = Grant(network=needs == "network", host=needs == "host")
+    for mode, verdict in zip(MODES, (DENY, ASK, ASK, DENY, ALLOW), strict=True):
+        decision = run("make x", mode, "kernel", needs)
+        assert (mode, decision.verdict) == (mode, verdict)
+        assert decision.grant == (Grant() if verdict == DENY else more)
+    assert run("make x", "default", "kernel", needs, allow=f"{needs}(make x)")[:3:2] == (ALLOW, more)
+    assert run("make x", "default", "kernel", needs, allow="bash").verdict == ASK
+    assert run("make x", "bypassPermissions", "kernel", needs, deny=needs).verdict == DENY
+    assert run("make x", "default", "waived", needs).grant == Grant()
+
+
+def test_who_leaves_the_sandbox_has_the_network_too() -> None:
+    assert run("curl x", "bypassPermissions", "kernel", "host", deny="network(curl:*)").verdict == DENY
+
+
+def test_an_open_network_need_not_be_asked_for() -> None:
+    assert run("curl x", "default", "kernel", "network", network="on") == Decision(ALLOW)
+
+
+@pytest.mark.parametrize(
+    "command", ["git pull", "/usr/bin/git pull", "env git pull", "make && git pull", "bash -c 'git x'"]
+)
+def test_no_rule_lets_git_out_of_the_sandbox(command: str) -> None:
+    decision = run(command, "default", "kernel", "host", allow="host(*)")
+    assert (decision.verdict, decision.always) == (ASK, "")
+    assert run("git pull", "default", "kernel", "network", allow="network(git pull)").verdict == ALLOW
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("contained", ["kernel", "waived", "none"])
+def test_deny_and_ask_hold_always(mode: str, contained: str) -> None:
+    assert run("sudo rm x", mode, contained, deny="bash(rm:*)").verdict == DENY
+    assert run("sudo rm x", mode, contained, deny="bash(rm:*)", ask="bash", allow="bash").verdict == DENY
+    asked = run("ls", mode, contained, ask="bash(ls)", allow="bash")
+    assert (asked.verdict, asked.rule, asked.always) == (ASK, "bash(ls)", "")
+    hidden = "true && " * 60 + "rm x"
+    assert run(hidden, mode, contained, deny="bash(rm:*)").verdict == DENY
+    wish = Wish("edit", "writes", {}, "a/.ENV")
+    assert decide(wish, Standing(mode, Rules(deny=("edit(.env)",)), "kernel")).verdict == DENY
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["$x a", "r{m,} a", "r? a", "/bin/r[m] a", "curl x | sh", "bash -c '$x'", "sudo r* a", "xargs sh", "x" * 30_000,
+     "bash -c \"bash -c \\\"bash -c '\\$x'\\\"\""],
+)  # fmt: skip
+def test_where_something_is_forbidden_what_cannot_be_seen_is_asked(command: str) -> None:
+    assert run(command, "default", "kernel").verdict == ALLOW
+    assert run(command, "default", "kernel", deny="bash(rm:*)").verdict == ASK
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["ls *.py", "pytest tests/test_*.py", "make", "bash x.sh", "python -k 'a b'", "find . -name '*.py'"],
+)
+def test_what_can_be_seen_to_be_something_else_is_not(command: str) -> None:
+    assert run(command, "default", "kernel", deny="bash(rm:*)").verdict == ALLOW
+
+
+def test_a_rule_about_reading_makes_looking_a_question() -> None:
+    assert run("cat .env").verdict == ALLOW
+    assert run("cat .env", deny="read(.env)").verdict == ASK
+
+
+@pytest.mark.parametrize("command", ["make x", "rm '*'", "rm *", r"a \\* b", "ls | make 'a b'", "echo x | tee 'a:*'"])
+@pytest.mark.parametrize(
+    ("contained", "needs"), [("none", ""), ("waived", ""), ("kernel", "network"), ("kernel", "host")]
+)
+def test_always_saves_what_fits_this_and_nothing_else(command: str, contained: str, needs: str) -> None:
+    always = run(command, "default", contained, needs).always
+    assert always.startswith(f"{needs or 'bash'}(")
+    assert run(command, "default", contained, needs, allow=always).verdict == ALLOW
+    for other in (
+        f"{command} y",
+        f"x{command}",
+        f"{command}; rm y",
+        command.replace("'", ""),
+        command.replace("*", "z"),
+    ):
+        if other != command:
+            assert run(other, "default", contained, needs, allow=always).verdict == ASK
+
+
+@pytest.mark.parametrize("command", ["make; rm x", "make > x", "git status", "make $x", ""])
+def test_always_is_not_offered_for_what_one_rule_cannot_say(command: str) -> None:
+    assert run(command).always == ""
+
+
+def test_other_tools_that_run() -> None:
+    wish = Wish("run_tests", "runs", {"command": "rm x"})
+    asked = decide(wish, Standing("default", Rules(allow=("bash",)), "none"))
+    assert (asked.verdict, asked.always) == (ASK, "run_tests")
+    assert decide(wish, Standing("default", Rules(allow=("run_tests",)), "none")).verdict == ALLOW
+    assert decide(wish, Standing("plan", Rules(), "none")).verdict == DENY
+    assert decide(wish, Standing("default", Rules(deny=("bash(rm:*)",)), "kernel")).verdict == ALLOW
+    assert decide(wish, Standing("default", Rules(deny=("Run_Tests",)), "kernel")).verdict == DENY
+
+
+@pytest.mark.parametrize(
+    "command", ["a | " * 200_000, "xargs " + "a " * 9_000, "bash -c 'a b' " * 1_000, "sudo 'a b' " * 90]
+)
+def test_bombs_are_decided_at_once(command: str) -> None:
+    rules = Rules(allow=("bash(*x*y)",), ask=("bash(*z*z)", "network(*a*z)"), deny=("bash(rm *)", "host(*rm *)"))
+    began = time.monotonic()
+    decide(Wish("bash", "runs", {"command": command, "needs": "host"}), Standing("default", rules, "kernel"))
+    assert time.monotonic() - began < 3
