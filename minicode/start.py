@@ -10,12 +10,13 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from minicode import __version__, keys, paths, prompts, safety, settings, trust
+from minicode import __version__, keys, paths, safety
 from minicode.context import facts
 from minicode.context.briefing import Briefing
 from minicode.context.history import History
-from minicode.errors import SessionError, StorageError, TrustError, UsageError
+from minicode.errors import SessionError, StorageError
 from minicode.gate import Gate
+from minicode.ground import Ground, ground, load_prompt, load_tools, untrusted
 from minicode.hooks import Hooks
 from minicode.journal import store
 from minicode.journal.blobs import Blobs
@@ -31,10 +32,12 @@ from minicode.running import Parts, ScopeOf
 from minicode.safety import Contained
 from minicode.sandbox.policy import Grant
 from minicode.session import Session
-from minicode.settings import Layered, Settings
+from minicode.settings import Settings
 from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope
 from minicode.workspace.environment import for_tools
+from minicode.workspace.files import Files
+from minicode.workspace.folder import Folder
 from minicode.workspace.workspace import Workspace
 
 REMEMBERED = 50  # endpoints whose surface is kept
@@ -74,78 +77,6 @@ class Started:
             self.blobs.delete()
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
-    """What a command needs before it needs a session."""
-
-    folder: Path
-    places: paths.Places
-    layered: Layered
-    judged: trust.Judged
-
-    @property
-    def trusted(self) -> Path | None:
-        """The folder, if what it brings may be used. In HOME `.minicode` is the user's own already."""
-        own = self.folder / paths.PROJECT in (self.places.config, self.places.state)
-        return self.folder if self.judged.trusted and not own else None
-
-    @property
-    def settings(self) -> Settings:
-        return self.layered.settings
-
-
-def ground(
-    folder: Path | None,
-    once: bool = False,
-    flags: Mapping[str, Any] | None = None,
-    assignments: tuple[str, ...] = (),
-) -> Ground:
-    """once: trust the folder for this run. Raises UsageError for a folder that cannot be worked in, ConfigError for
-    settings that are wrong."""
-    where = paths.work_folder(folder)
-    places = paths.places()
-    for own in {places.config, places.state}:
-        if own.exists():  # before anything is read from it: others must not have a say in there
-            paths.private_dir(own)
-    judged = trust.stand(where, places, once)
-    pinned = f"{paths.PROJECT}/config.toml" in judged.pinned
-    project = where / paths.PROJECT / "config.toml" if judged.trusted and pinned else None
-    layered = settings.load(places.config_file, flags or {}, assignments, project=project, verify=judged.verify)
-    if "base_url" not in layered.origins and (chosen := keys.base_url(places.config)):
-        origins = {**layered.origins, "base_url": "minicode login"}
-        layered = Layered(replace(layered.settings, base_url=chosen), origins)
-    return Ground(where, places, layered, judged)
-
-
-def load_tools(base: Ground, redactor: Redactor | None = None) -> Toolbox:
-    places = list(zip(("shipped", "user", "project"), base.places.guests("tools", base.trusted), strict=False))
-    check_tool_names(base, {path.stem for _, folder in places for path in folder.glob("[!_]*.py")})
-    return Toolbox.load(
-        places,
-        base.settings.allowed_tools,
-        base.settings.disallowed_tools,
-        redactor=redactor,
-        verify=base.judged.verify,
-    )
-
-
-def check_tool_names(base: Ground, known: set[str]) -> None:
-    """Raises UsageError for a flag that names a tool which is not there: it would allow or forbid nothing; TrustError
-    if it is there, in a project that is not trusted. A settings file may name tools that only some projects have.
-    """
-    for key in ("allowed_tools", "disallowed_tools"):
-        where = base.layered.origins.get(key, "")
-        unknown = [name for name in getattr(base.settings, key) if name not in known]
-        if unknown and where.startswith("--"):
-            if (base.folder / paths.PROJECT / "tools" / f"{unknown[0]}.py").exists():
-                raise TrustError(f"{where}: the tool {unknown[0]!r} is this folder's own, and {untrusted(base)}")
-            raise UsageError(f"{where}: there is no tool {unknown[0]!r}. There are {', '.join(sorted(known))}.")
-
-
-def untrusted(base: Ground) -> str:
-    return f"the folder is not trusted: {base.judged.why} `minicode trust` shows what it brings; --trust is for once."
-
-
 def start(plan: Plan) -> Started:
     """Raises the errors of every part, each with its sentence and exit code."""
     base = ground(plan.folder, plan.trust, plan.flags, plan.assignments)
@@ -183,7 +114,7 @@ def start(plan: Plan) -> Started:
         toolbox,
         scopes(workspace, blobs),
         blank_request(base.settings),
-        briefing(base, toolbox),
+        briefing(base, toolbox, contained.policy.hidden),
         Limits(*(getattr(base.settings, n) for n in ("max_turns", "max_budget_usd", "max_tokens", "timeout"))),
         gate,
         History(sound(journal.branch)),
@@ -283,16 +214,27 @@ def scopes(workspace: Workspace, blobs: Blobs) -> ScopeOf:
     return scope
 
 
-def briefing(base: Ground, toolbox: Toolbox) -> Briefing:
-    """What the model is told, read once; and a cheap look at every step whether an instruction file has changed."""
+def briefing(base: Ground, toolbox: Toolbox, hidden: tuple[Path, ...]) -> Briefing:
+    """What the model is told, read once; and a cheap look at every step whether an instruction file has changed.
+
+    hidden: what instruction files must not lead to: whoever made the folder, or a command, may have put a link there.
+    """
     most = base.settings.instructions_bytes
     seen: list[Any] = [None]
+    hide = toolbox.redactor.text if toolbox.redactor else str
+    inside = Folder.at(facts.top(base.folder), hidden=hidden)
+
+    def read(path: Path) -> bytes:
+        if path.parent == base.places.config:
+            return path.read_bytes()
+        return Files(inside).read(inside.resolve(str(path))).data
 
     def files() -> list[Path]:
         return facts.instruction_files(base.folder, base.places.config)
 
     def system() -> tuple[dict[str, Any], tuple[str, ...]]:
-        told = facts.instructions(files(), most)
+        told = facts.instructions(files(), most, read)
+        told = replace(told, text=hide(told.text))
         mark = os.urandom(3).hex()
         here = f"{facts.facts(base.folder, date.today())}\nMark of this session: {mark}"
         text = base.settings.system_prompt
@@ -314,19 +256,10 @@ def briefing(base: Ground, toolbox: Toolbox) -> Briefing:
         if now == seen[0]:
             return None
         seen[0] = now
-        return facts.changed(found, digests, most)
+        fresh = facts.changed(found, digests, most, read)
+        return fresh and replace(fresh, text=hide(fresh.text))
 
     return Briefing(system, news)
-
-
-def load_prompt(base: Ground, name: str, here: str, told: str) -> str:
-    """Raises ConfigError if there is none, TrustError if only a project that is not trusted has it."""
-    places = base.places.guests("prompts", base.trusted)
-    own = base.folder / paths.PROJECT / "prompts" / f"{name}.md"
-    if base.trusted is None and own.exists() and not any((place / own.name).exists() for place in places):
-        raise TrustError(f"The prompt {name!r} is this folder's own, and {untrusted(base)}")
-    verify = base.judged.verify if base.trusted else None
-    return prompts.load(name, places, verify, facts=here, instructions=told)
 
 
 def _remembered(memory: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
     {"loop": ("turn", "guards", "limits", "records", "gate", "running")},
     {"session": ("session",)},
     {"faces": ("plain",), "lab": ("lab",)},
-    {"top": ("start", "safety", "cli", "__main__")},
+    {"top": ("start", "safety", "ground", "cli", "__main__")},
 ]
 FACES = ("plain",)
 FACES_MAY = ("session", "events", "messages", "show", "settings", "text")

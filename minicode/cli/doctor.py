@@ -15,6 +15,7 @@ from typing import Any
 
 from minicode import __version__, keys, paths
 from minicode.errors import AuthError, MinicodeError, ModelError, StorageError
+from minicode.ground import Ground, ground
 from minicode.messages import Reply, Request, Results, Text, ToolResult, ToolSpec, User
 from minicode.model import catalogue
 from minicode.model.base import WholePart
@@ -23,7 +24,6 @@ from minicode.model.clocks import Clocks
 from minicode.model.endpoint import CHINA, INTERNATIONAL, endpoint
 from minicode.model.retry import Schedule
 from minicode.sandbox.probe import enforcement
-from minicode.start import Ground, ground
 from minicode.text import clean
 
 PATIENT = Clocks(connect=10, first=60, idle=60, progress=120)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from minicode.ground import ground, load_tools, untrusted
 from minicode.model import catalogue
 from minicode.plain import stderr_colour
 from minicode.settings import FIELDS, dotted
-from minicode.start import ground, load_tools, untrusted
 
 
 def config(folder: Path | None, trust: bool, assignments: tuple[str, ...]) -> int:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
-from collections.abc import Mapping
+import re
+import stat
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+from minicode.errors import MinicodeError
+
 NAMES = ("AGENTS.md", "CLAUDE.md")  # the second only where the first is not
+Read = Callable[[Path], bytes]  # a file's bytes; raises OSError or MinicodeError
+_BIGGEST = 20 * 2**20
 _HEADING = "# Instructions from "
 
 
@@ -41,20 +48,33 @@ def branch(folder: Path) -> str:
         git = parent / ".git"
         try:
             if git.is_file():
-                git = parent / git.read_text("utf-8", "replace").removeprefix("gitdir:").strip()
-            head = (git / "HEAD").read_text("utf-8", "replace").strip().partition("\n")[0]
+                git = parent / regular(git).decode("utf-8", "replace").removeprefix("gitdir:").strip()
+            head = regular(git / "HEAD").decode("utf-8", "replace").strip().partition("\n")[0]
         except OSError:
             continue
         if head.endswith("/.invalid"):
             return "unknown"  # a repository with reftables keeps its HEAD in them, and puts this into the file
-        return head.removeprefix("ref: refs/heads/") if head.startswith("ref:") else f"detached at {head[:12]}"
+        if head.startswith("ref: refs/heads/"):
+            return head.removeprefix("ref: refs/heads/")
+        return f"detached at {head[:12]}" if re.fullmatch(r"[0-9a-f]{40,64}", head) else "unknown"
     return ""
+
+
+def regular(path: Path) -> bytes:
+    """A file as it is: no link is followed at its end, and nothing but a regular file of bearable size is read, for
+    whoever made the folder chose what lies there. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb", buffering=0) as file:  # noqa: PTH123 - a descriptor
+        found = os.fstat(fd)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > _BIGGEST:
+            raise OSError(0, "not a regular file, or too large", str(path))
+        return file.read(_BIGGEST)
 
 
 def instruction_files(folder: Path, user: Path) -> list[Path]:
     """The user's file, then those from the repository's root down to the folder."""
     places = [user]
-    root = next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
+    root = top(folder)
     places += [root, *[p for p in reversed(folder.parents) if root in p.parents], folder]
     found = []
     for place in dict.fromkeys(places):
@@ -64,14 +84,22 @@ def instruction_files(folder: Path, user: Path) -> list[Path]:
     return found
 
 
-def instructions(files: list[Path], most: int) -> Instructions:
+def top(folder: Path) -> Path:
+    """The root of the repository the folder lies in, or the folder."""
+    return next((p for p in (folder, *folder.parents) if (p / ".git").exists()), folder)
+
+
+def instructions(files: list[Path], most: int, read: Read = regular) -> Instructions:
     """Read the files, `most` bytes in all; what is cut is said, in the text and in the notes."""
     parts, digests, notes, left = [], {}, [], most
     for path in files:
         try:
-            raw = path.read_bytes()
+            raw = read(path)
         except OSError as error:
             notes.append(f"{path} cannot be read ({error.strerror}); it is left out.")
+            continue
+        except MinicodeError as error:
+            notes.append(f"{path} is left out: {error}")
             continue
         digests[str(path)] = hashlib.sha256(raw).hexdigest()
         text = raw[: max(left, 0)].decode("utf-8", "replace").strip()
@@ -85,11 +113,11 @@ def instructions(files: list[Path], most: int) -> Instructions:
     return Instructions("\n\n".join(parts), digests, tuple(notes))
 
 
-def changed(files: list[Path], digests: Mapping[str, Any], most: int) -> Instructions | None:
+def changed(files: list[Path], digests: Mapping[str, Any], most: int, read: Read = regular) -> Instructions | None:
     """The files that differ from what the model was told, or None if there is nothing to tell of them."""
-    now = instructions(files, most)
+    now = instructions(files, most, read)
     names = {str(p) for p in files if now.digests.get(str(p)) != digests.get(str(p))}
-    fresh = instructions([p for p in files if str(p) in names], most)
+    fresh = instructions([p for p in files if str(p) in names], most, read)
     void = [
         name
         for name in digests

@@ -290,6 +290,12 @@ def test_a_command_is_found_wherever_it_stands(command: str) -> None:
     assert ("rm", "a") in line.commands
 
 
+def test_no_character_brings_the_parser_down() -> None:
+    # One of these ended the process: the scanner reads beyond its tables for what follows a brace.
+    for code in range(0x80, 0x110000, 997):
+        assert not parse("{" + chr(code)).plain
+
+
 def test_what_the_shell_expands_is_told_from_what_is_quoted() -> None:
     quoted, bare = parse("rm '*' a"), parse("rm * a")
     assert quoted.commands == bare.commands
