@@ -319,3 +319,41 @@ def test_s38_nothing_is_typed_into_the_users_terminal(
     assert ran.code == 0 and "typed into []" in terminal.screen, terminal.screen
     assert len(server.requests) == 2, "nobody has sent another prompt"
     assert "INJECTED" not in terminal.screen
+
+
+def test_instruction_files_are_no_way_to_what_is_hidden(program: Any, rehearse: Any) -> None:
+    """They are read outside the sandbox, so a link that a repository brings or a command makes is not followed out."""
+    (program.home / ".aws").mkdir()
+    secret = program.home / ".aws" / "credentials"
+    secret.write_text("one-of-mine\n")
+    (program.workspace / ".git").mkdir()
+    (program.workspace / ".git" / "HEAD").symlink_to(secret)
+    (program.workspace / "CLAUDE.md").symlink_to(secret)
+    server = rehearse(
+        steps(
+            (Think("Link."), Do("shell", {"command": f"rm CLAUDE.md; ln -s {secret} AGENTS.md; ln -s b b"})),
+            (Think("Look."), Do("shell", {"command": "echo again"})),
+            ANSWER,
+        )
+    )
+    ran = program("run", "go", server=server)
+    assert ran.code == 0, ran
+    assert all(b"one-of-mine" not in request.raw for request in server.requests)
+    assert "CLAUDE.md is left out" in ran.err
+
+
+def test_instructions_hold_no_secrets_and_no_surprises(program: Any, rehearse: Any) -> None:
+    """A token in them goes to nobody; a link within the repository is as good as a file; a monster does no harm."""
+    (program.workspace / "docs").mkdir()
+    (program.workspace / "docs" / "guide.md").write_text(f"Be kind. {SECRETS['github-token']}\n")
+    (program.workspace / "AGENTS.md").symlink_to("docs/guide.md")
+    server = rehearse(steps(ANSWER, ANSWER))
+    assert program("run", "go", server=server).code == 0
+    assert b"Be kind." in server.requests[-1].raw
+    assert SECRETS["github-token"].encode() not in server.requests[-1].raw
+    (program.workspace / "AGENTS.md").unlink()
+    with (program.workspace / "AGENTS.md").open("wb") as file:
+        file.truncate(60 << 30)
+    ran = program("run", "go", server=server)
+    assert ran.code == 0 and "too large" in ran.err
+    (program.workspace / "AGENTS.md").unlink()
