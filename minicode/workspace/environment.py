@@ -27,7 +27,12 @@ _SECRET_ENDINGS = (
     *("CREDENTIAL", "CREDENTIALS"),
 )
 # The programs of a call would run or load what these name before anything else; the last is full of sockets.
-_NEVER = frozenset(("PYTHONSTARTUP", "PYTHONINSPECT", "PERL5OPT", "RUBYOPT", "XDG_RUNTIME_DIR"))
+_NEVER = frozenset(
+    (
+        *("PYTHONSTARTUP", "PYTHONINSPECT", "PERL5OPT", "RUBYOPT", "XDG_RUNTIME_DIR"),
+        *("CDPATH", "RIPGREP_CONFIG_PATH"),  # a command would not be what it reads like
+    )
+)
 _NEVER_BEGIN = ("LD_", "DYLD_", "MINIMAX_")
 _QUIET = {
     "TERM": "dumb",
