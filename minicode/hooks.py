@@ -9,7 +9,7 @@ import asyncio
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -62,13 +62,20 @@ class Hooks:
     """The hooks of one session.
 
     common: what every payload begins with: session_id, transcript_path, permission_mode, and cwd, the workspace root
-    where they run. It is read anew for each event.
+    where they run. It is read anew for each event. hide: takes the secrets out of what they say.
     """
 
-    def __init__(self, hooks: Sequence[Hook], processes: Processes, common: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        hooks: Sequence[Hook],
+        processes: Processes,
+        common: Mapping[str, Any],
+        hide: Callable[[str], str] = lambda text: text,
+    ) -> None:
         self._hooks = tuple((hook, _matcher(hook.matcher)) for hook in hooks)
         self._processes = processes
         self._common = common
+        self._hide = hide
 
     async def run(self, event: str, tool: str = "", **payload: Any) -> Said:
         """Ask all hooks of an event whose matcher fits, side by side, each with the payload as JSON on its stdin.
@@ -92,8 +99,9 @@ class Hooks:
         return json.dumps({**self._common, "hook_event_name": event, **named, **payload}, default=str).encode()
 
     async def _ask(self, hook: Hook, matcher: re.Pattern[str] | str, told: bytes) -> Said:
+        voice = _Voice(hook, self._hide)
         if isinstance(matcher, str):
-            return _failed(hook, f"has a matcher that is not a regular expression ({matcher}); mend it in its file")
+            return voice.failed(f"has a matcher that is not a regular expression ({matcher}); mend it in its file")
         root = Path(self._common["cwd"])
         try:
             finished = await self._processes.run(
@@ -107,8 +115,8 @@ class Hooks:
                 grant=Grant(host=hook.trusted_fully and not hook.sandbox),
             )
         except MinicodeError as error:
-            return _failed(hook, f"could not run: {str(error).rstrip('.')}")
-        return _heard(hook, finished)
+            return voice.failed(f"could not run: {str(error).rstrip('.')}")
+        return voice.heard(finished)
 
 
 def _matcher(text: str) -> re.Pattern[str] | str:
@@ -138,80 +146,117 @@ def _bounded(response: Any) -> Any:
     return clip(response, _RESPONSE)
 
 
-def _heard(hook: Hook, finished: Finished) -> Said:
-    """What a hook means by its exit code and its words."""
-    if finished.ended:
-        what = f"took more than {hook.timeout:g} s" if finished.ended == "time" else "printed without end"
-        return _failed(hook, f"{what} and was stopped")
-    if killed := _signal_of(finished.code):
-        return _failed(hook, f"was ended by signal {killed}")
-    errors = _words(finished.errors)
-    if finished.code == 2:
-        return _blocking(hook, errors)
-    if finished.code:
-        line = errors.partition("\n")[0]
-        return _noted(hook, f"ended with exit code {finished.code}{f': {line}' if line else ' and no word why'}")
-    text = finished.output.decode("utf-8", "replace").strip()
-    if text.startswith("{"):
-        answer: Any = None
-        if finished.total <= _HEARD:
-            with suppress(ValueError, RecursionError):
-                answer = json.loads(text)
-        if isinstance(answer, dict):
-            return _answered(hook, answer)
-        if hook.event not in _PLAIN_IS_CONTEXT:
-            return _failed(hook, "printed a decision that cannot be read: not valid JSON, or more than 64 KiB")
-    if hook.event in _PLAIN_IS_CONTEXT:
-        return Said(context=_marked(hook, _words(finished.output)))
-    return Said()
+class _Voice:
+    """What one hook says. hide: takes the secrets out of a text."""
+
+    def __init__(self, hook: Hook, hide: Callable[[str], str]) -> None:
+        self._hook = hook
+        self._hide = hide
+
+    def heard(self, finished: Finished) -> Said:
+        """What a hook means by its exit code and its words."""
+        if finished.ended:
+            what = f"took more than {self._hook.timeout:g} s" if finished.ended == "time" else "printed without end"
+            return self.failed(f"{what} and was stopped")
+        if killed := _signal_of(finished.code):
+            return self.failed(f"was ended by signal {killed}")
+        errors = self._words(finished.errors)
+        if finished.code == 2:
+            return self._blocking(errors)
+        if finished.code:
+            line = errors.partition("\n")[0]
+            return self._noted(f"ended with exit code {finished.code}{f': {line}' if line else ' and no word why'}")
+        text = finished.output.decode("utf-8", "replace").strip()
+        if text.startswith("{"):
+            answer: Any = None
+            if finished.total <= _HEARD:
+                with suppress(ValueError, RecursionError):
+                    answer = json.loads(text)
+            if isinstance(answer, dict):
+                return self._answered(answer)
+            if self._hook.event not in _PLAIN_IS_CONTEXT:
+                return self.failed("printed a decision that cannot be read: not valid JSON, or more than 64 KiB")
+        if self._hook.event in _PLAIN_IS_CONTEXT:
+            return Said(context=self._marked(self._words(finished.output)))
+        return Said()
+
+    def _answered(self, answer: Mapping[str, Any]) -> Said:
+        """What a hook means by a JSON object."""
+        inner = _object(answer.get("hookSpecificOutput"))
+        said = self._ruled(answer, inner) if self._hook.event in _GATES else Said()
+        if self._hook.event not in _GATES and answer.get("decision") == "block":
+            said = self._blocking(self._words(answer.get("reason")))
+        stop = ""
+        if answer.get("continue") is False:
+            stop = self._marked(self._words(answer.get("stopReason"))) or f"{self._name()} said to stop."
+            if self._hook.event in _GATES and not said.blocked:
+                said = said._replace(blocked=stop, verdict="deny")
+        message = self._marked(self._words(answer.get("systemMessage")))
+        return said._replace(
+            context=self._marked(self._words(inner.get("additionalContext"))),
+            notes=(*said.notes, message) if message else said.notes,
+            stop=stop,
+        )
+
+    def _ruled(self, answer: Mapping[str, Any], inner: Mapping[str, Any]) -> Said:
+        """What a hook says about a call, in any of the three places where it may say so. An unknown word is a no."""
+        decision = _object(inner.get("decision"))
+        given = [answer.get("decision"), inner.get("permissionDecision"), decision.get("behavior")]
+        words = [word for word in given if word is not None]
+        for word in words:
+            if not isinstance(word, str) or word not in _VERDICTS:
+                return self.failed(f"gave the decision {self._words(json.dumps(word))}, which minicode does not know")
+        verdict = max((_VERDICTS[word] for word in words), key=_STRICTNESS.index, default=_STRICTNESS[0])
+        places = (inner.get("permissionDecisionReason"), decision.get("message"), answer.get("reason"))
+        reason = next(filter(None, map(self._words, places)), "")
+        if verdict == "deny":
+            return self._blocking(reason)
+        notes = self._noted(f"says {verdict or 'nothing'}: {reason}").notes if reason else ()
+        if verdict == "allow" and not self._hook.trusted_fully:
+            verdict = ""
+            notes += self._noted("comes from the project, which may only forbid; its yes was not counted").notes
+        if "updatedInput" in inner or "updatedInput" in decision:
+            # Whatever it said was about the input it wanted, and that is not what will run.
+            verdict = "ask"
+            notes += self._noted(
+                "wanted to change the call's input, which minicode does not do; it stays as it was"
+            ).notes
+        return Said(verdict=verdict, notes=notes)
+
+    def _blocking(self, reason: str) -> Said:
+        if self._hook.event in _CANNOT_BLOCK:
+            return self._noted(f"wanted to block, which {self._hook.event} cannot{f': {reason}' if reason else ''}")
+        why = self._marked(reason) or f"{self._name()} blocked this and gave no reason."
+        return Said(blocked=why, verdict="deny" if self._hook.event in _GATES else "")
+
+    def failed(self, what: str) -> Said:
+        """A hook that could not be heard."""
+        if self._hook.event in _GATES:
+            return Said(blocked=f"{self._name()} {what}; until it answers, the call is not allowed.", verdict="deny")
+        return self._noted(what)
+
+    def _noted(self, what: str) -> Said:
+        return Said(notes=(f"{self._name()} {what.rstrip('.')}.",))
+
+    def _name(self) -> str:
+        command = " ".join(self._words(self._hook.command).split())
+        return f"The {self._hook.event} hook `{command if len(command) <= 60 else command[:59] + '…'}`"
+
+    def _marked(self, words: str) -> str:
+        """Words as the model and the user read them: whose they are is told."""
+        return f"[{self._hook.event} hook: {words}]" if words else ""
+
+    def _words(self, said: Any) -> str:
+        """Safe to show, without secrets, bounded, and "" if it is no text."""
+        if isinstance(said, str):
+            said = said.encode("utf-8", "replace")
+        # In this order: no escape code may hide a secret by splitting it, and no cut.
+        return clip(self._hide(clean_output(said).strip()), _WORDS) if isinstance(said, bytes) else ""
 
 
 def _signal_of(code: int) -> int:
     """The signal that ended a command, 0 if none did. A shell or sandbox in between tells it as 128 and more."""
     return -code if code < 0 else code - 128 if 128 < code <= 128 + _LAST_SIGNAL else 0
-
-
-def _answered(hook: Hook, answer: Mapping[str, Any]) -> Said:
-    """What a hook means by a JSON object."""
-    inner = _object(answer.get("hookSpecificOutput"))
-    said = _ruled(hook, answer, inner) if hook.event in _GATES else Said()
-    if hook.event not in _GATES and answer.get("decision") == "block":
-        said = _blocking(hook, _words(answer.get("reason")))
-    stop = ""
-    if answer.get("continue") is False:
-        stop = _marked(hook, _words(answer.get("stopReason"))) or f"{_name(hook)} said to stop."
-        if hook.event in _GATES and not said.blocked:
-            said = said._replace(blocked=stop, verdict="deny")
-    message = _marked(hook, _words(answer.get("systemMessage")))
-    return said._replace(
-        context=_marked(hook, _words(inner.get("additionalContext"))),
-        notes=(*said.notes, message) if message else said.notes,
-        stop=stop,
-    )
-
-
-def _ruled(hook: Hook, answer: Mapping[str, Any], inner: Mapping[str, Any]) -> Said:
-    """What a hook says about a call, in any of the three places where it may say so. An unknown word is a no."""
-    decision = _object(inner.get("decision"))
-    given = [answer.get("decision"), inner.get("permissionDecision"), decision.get("behavior")]
-    words = [word for word in given if word is not None]
-    for word in words:
-        if not isinstance(word, str) or word not in _VERDICTS:
-            return _failed(hook, f"gave the decision {_words(json.dumps(word))}, which minicode does not know")
-    verdict = max((_VERDICTS[word] for word in words), key=_STRICTNESS.index, default=_STRICTNESS[0])
-    places = (inner.get("permissionDecisionReason"), decision.get("message"), answer.get("reason"))
-    reason = next(filter(None, map(_words, places)), "")
-    if verdict == "deny":
-        return _blocking(hook, reason)
-    notes = _noted(hook, f"says {verdict or 'nothing'}: {reason}").notes if reason else ()
-    if verdict == "allow" and not hook.trusted_fully:
-        verdict = ""
-        notes += _noted(hook, "comes from the project, which may only forbid; its yes was not counted").notes
-    if "updatedInput" in inner or "updatedInput" in decision:
-        # Whatever it said was about the input it wanted, and that is not what will run.
-        verdict = "ask"
-        notes += _noted(hook, "wanted to change the call's input, which minicode does not do; it stays as it was").notes
-    return Said(verdict=verdict, notes=notes)
 
 
 def _merged(answers: Sequence[Said]) -> Said:
@@ -222,41 +267,6 @@ def _merged(answers: Sequence[Said]) -> Said:
         tuple(note for said in answers for note in said.notes),
         next((said.stop for said in answers if said.stop), ""),
     )
-
-
-def _blocking(hook: Hook, reason: str) -> Said:
-    if hook.event in _CANNOT_BLOCK:
-        return _noted(hook, f"wanted to block, which {hook.event} cannot{f': {reason}' if reason else ''}")
-    why = _marked(hook, reason) or f"{_name(hook)} blocked this and gave no reason."
-    return Said(blocked=why, verdict="deny" if hook.event in _GATES else "")
-
-
-def _failed(hook: Hook, what: str) -> Said:
-    """A hook that could not be heard."""
-    if hook.event in _GATES:
-        return Said(blocked=f"{_name(hook)} {what}; until it answers, the call is not allowed.", verdict="deny")
-    return _noted(hook, what)
-
-
-def _noted(hook: Hook, what: str) -> Said:
-    return Said(notes=(f"{_name(hook)} {what.rstrip('.')}.",))
-
-
-def _name(hook: Hook) -> str:
-    command = " ".join(_words(hook.command).split())
-    return f"The {hook.event} hook `{command if len(command) <= 60 else command[:59] + '…'}`"
-
-
-def _marked(hook: Hook, words: str) -> str:
-    """Words as the model and the user read them: whose they are is told."""
-    return f"[{hook.event} hook: {words}]" if words else ""
-
-
-def _words(said: Any) -> str:
-    """Safe to show, bounded, and "" if it is no text."""
-    if isinstance(said, str):
-        said = said.encode("utf-8", "replace")
-    return clip(clean_output(said).strip(), _WORDS) if isinstance(said, bytes) else ""
 
 
 def _object(value: Any) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ from minicode.errors import ConfigError, SandboxError, StorageError
 from minicode.permission.rules import check
 from minicode.permission.values import Rules, Standing, Wish
 from minicode.sandbox.box import Backend, Sandbox
-from minicode.sandbox.places import secret_places
+from minicode.sandbox.places import secret_places, secrets_of_others
 from minicode.sandbox.policy import NOTHING, Enforcement, Policy
 from minicode.sandbox.probe import enforcement
 from minicode.settings import Layered
@@ -23,6 +23,7 @@ from minicode.workspace.folder import Folder, Refused
 from minicode.workspace.guarded import guard
 
 RULES = "permissions.json"  # what the user allowed for good, by project
+MOST_SEEN = 20_000  # entries of a folder that one command would go through
 
 
 class Contained(NamedTuple):
@@ -59,12 +60,12 @@ class Contained(NamedTuple):
 
 
 def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str) -> Contained:
-    """Raises SandboxError if a sandbox was asked for by name and cannot be had."""
+    """Raises SandboxError if a sandbox was asked for by name and cannot be had, ConfigError for a bad `hidden`."""
     s = layered.settings
     level = s.sandbox or "workspace-write"
     state = places.state
     own = (places.config.resolve(), state.resolve())
-    named = secret_places(_home(), places.config, state, [folder / Path(p).expanduser() for p in s.hidden])
+    named = secret_places(_home(), places.config, state, [*_asked_to_hide(layered, folder), *secrets_of_others()])
     policy = Policy(
         level=level,
         network=s.network == "on",
@@ -88,6 +89,19 @@ def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths
     return Contained(Sandbox(policy, found, backend, _home()), policy, found, False)
 
 
+def _asked_to_hide(layered: Layered, folder: Path) -> list[Path]:
+    where = f"{layered.origins.get('hidden', 'settings')}: hidden"
+    found = []
+    for name in layered.settings.hidden:
+        if "\0" in name:
+            raise ConfigError(f"{where}: {name!r} holds a NUL, so it cannot be a path. Mend or remove it.")
+        try:
+            found.append(folder / Path(name).expanduser())
+        except RuntimeError:
+            raise ConfigError(f"{where}: {name!r}: there is no such user here. Write the whole path.") from None
+    return found
+
+
 def standing(layered: Layered, contained: Contained, asks: bool, saved: tuple[str, ...]) -> Standing:
     """asks: can somebody be asked? saved: rules the user allowed for this project. Raises ConfigError for a bad one."""
     s = layered.settings
@@ -105,14 +119,64 @@ def standing(layered: Layered, contained: Contained, asks: bool, saved: tuple[st
 def look(folder: Folder, prepared: Prepared) -> Wish:
     """How a call looks to the rules."""
     assert prepared.tool is not None  # a call without a tool has an error, and is not looked at
-    name = prepared.arguments.get("file_path", "")
-    shown, guarded = "", ""
+    name = prepared.arguments.get("file_path") or prepared.arguments.get("path", "")
+    shown, guarded, below = "", "", False
+    searches = prepared.tool.name in ("grep", "glob")
+    if searches:
+        name = name or "."
     if isinstance(name, str) and name:
         with suppress(Refused):  # the tool itself will say so
             path = folder.resolve(name)
             shown = folder.show(path)
             guarded = guard(folder, path) if prepared.effect == "writes" else ""
-    return Wish(prepared.tool.name, prepared.effect, prepared.arguments, shown, guarded)
+            below = searches and not path.is_file()
+    return Wish(
+        prepared.tool.name,
+        prepared.effect,
+        prepared.arguments,
+        shown,
+        guarded,
+        below,
+        lambda name, deep: not _own_programs(folder) and _seen(folder, name, deep),
+    )
+
+
+def _own_programs(folder: Folder) -> bool:
+    """May a name, such as `ls`, start a program of the workspace?"""
+    roots = (folder.root, *folder.extra)
+    for place in os.environ.get("PATH", os.defpath).split(os.pathsep):
+        real = Path(os.path.realpath(place or "."))
+        if not Path(place).is_absolute() or any(real.is_relative_to(root) for root in roots):
+            return True
+    return False
+
+
+def _seen(folder: Folder, name: str, deep: bool) -> bool:
+    """`Sight` for a folder: is it inside, also by way of links, and not hidden, and is all that lies below it so?
+
+    A folder of more than MOST_SEEN entries is not gone through: it is asked for.
+    """
+    try:
+        path = folder.resolve(os.path.join(folder.root, name))  # noqa: PTH118 - `~` is only a name here
+    except Refused:
+        return False
+    if not deep or not path.is_dir():
+        return True
+    if any(str(place).casefold().startswith(f"{path}/".casefold()) for place in folder.hidden):
+        return False
+    waiting, count = [str(path)], 0
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    count += 1
+                    if count > MOST_SEEN or (entry.is_symlink() and not _seen(folder, entry.path, False)):
+                        return False
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+        except OSError:
+            return False
+    return True
 
 
 def saved_rules(state: Path, folder: Path) -> tuple[str, ...]:
@@ -179,5 +243,13 @@ def _cache(state: Path, folder: Path) -> Path | None:
 
 
 def _home(env: Mapping[str, str] = os.environ) -> Path:
+    """The user's home as a real path, without HOME that of the password database."""
     home = env.get("HOME", "")
-    return Path(home) if home.startswith("/") else Path("/nonexistent")
+    if not home.startswith("/"):
+        import pwd
+
+        try:
+            home = pwd.getpwuid(os.getuid()).pw_dir
+        except KeyError:
+            home = "/nonexistent"
+    return Path(home).resolve()

@@ -104,7 +104,7 @@ def start(plan: Plan) -> Started:
             scratch=contained.policy.tmp,
             mends=contained.found.protected != "enforced" and not contained.waived,
         )
-        gate = make_gate(plan, base, contained, workspace, journal)
+        gate = make_gate(plan, base, contained, workspace, journal, redactor.text)
     except BaseException:  # why: whatever ended the start, the session must not stay locked
         journal.close()
         raise
@@ -129,7 +129,14 @@ def start(plan: Plan) -> Started:
     return Started(Session(parts, first), base.settings, base.folder, (*notes, *more), blobs, contained)
 
 
-def make_gate(plan: Plan, base: Ground, contained: Contained, workspace: Workspace, journal: Journal) -> Gate:
+def make_gate(
+    plan: Plan,
+    base: Ground,
+    contained: Contained,
+    workspace: Workspace,
+    journal: Journal,
+    hide: Callable[[str], str],
+) -> Gate:
     state, folder = base.places.state, base.folder
     standing = safety.standing(base.layered, contained, plan.asks, safety.saved_rules(state, folder))
     common = {
@@ -145,6 +152,7 @@ def make_gate(plan: Plan, base: Ground, contained: Contained, workspace: Workspa
             [hook for hook in base.settings.hooks if hook.trusted_fully or contained.state == "kernel"],
             workspace.processes,
             common,
+            hide,
         ),
         lambda prepared: safety.look(workspace.folder, prepared),
         lambda rule: safety.save_rule(state, folder, rule),

@@ -36,7 +36,7 @@ async def grep(
                 return name
             case "count":
                 return f"{name}:{row.number}"
-        text = row.text.rstrip()
+        text = scope.hide(clean(row.text.rstrip()))  # before the cut: half a secret would be known no more
         return f"{name}:{row.number}:{text[:LONGEST]}{'…' if len(text) > LONGEST else ''}"
 
     limit = max(limit, 1)

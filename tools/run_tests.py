@@ -11,6 +11,7 @@ from minicode.toolkit import Finished, Line, Output, Refused, Result, Scope, Sho
 
 TOLD = 10  # failures that are told with their message
 NAMED = 40  # failures that are named
+REPORT = 32 * 2**20  # bytes of a report that are read: some hundred thousand tests
 PLUGIN = "_minicode_test_report"
 BAD = ("failed", "error")
 # Failed tests and numbers of passed ones as go, cargo, and the runners behind npm print them.
@@ -49,37 +50,39 @@ async def run_all(scope: Scope, paths: Sequence[str], seconds: float) -> Outcome
         return await by_command(scope, "go test", ["go", "test", *(paths or ["./..."])], seconds)
     if (root / "Cargo.toml").is_file():
         return await by_command(scope, "cargo test", ["cargo", "test", "--no-fail-fast", *paths], seconds)
-    if has_npm_test(root):
+    if has_npm_test(scope):
         return await by_command(
             scope, "npm test", ["npm", "test", "--silent", *(["--", *paths] if paths else [])], seconds
         )
     return await in_python(scope, paths, seconds)
 
 
-def has_npm_test(root: Path) -> bool:
+def has_npm_test(scope: Scope) -> bool:
     """A Python project may have a package.json for its web part; its own tests come first."""
+    root, files = scope.workspace.root, scope.workspace.files
     if any((root / name).exists() for name in ("pyproject.toml", "setup.py", "setup.cfg", "pytest.ini", "tox.ini")):
         return False
     try:
-        return bool(json.loads((root / "package.json").read_bytes())["scripts"]["test"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(json.loads(files.read(scope.workspace.folder.resolve("package.json")).data)["scripts"]["test"])
+    except (Refused, ValueError, KeyError, TypeError, RecursionError):
         return False
 
 
 async def in_python(scope: Scope, paths: Sequence[str], seconds: float) -> Outcome:
     """pytest if the project's Python has it, or else ours; unittest if neither does."""
-    with scope.workspace.scratch() as folder:
+    with scope.workspace.scratch() as folder, (folder / "report.jsonl").open("x+b") as report:
+        # Held open from before the first run: what a test puts in its place, a link or a pipe, is never opened.
         plugin = folder / f"{PLUGIN}.py"
         plugin.write_bytes(Path(__file__).with_name("_test_report.py").read_bytes())
-        report = folder / "report.jsonl"
         search = os.pathsep.join(filter(None, (str(folder), scope.workspace.processes.environment.get("PYTHONPATH"))))
-        environment = {"MINICODE_TEST_REPORT": str(report), "PYTHONPATH": search}
+        environment = {"MINICODE_TEST_REPORT": str(folder / "report.jsonl"), "PYTHONPATH": search}
 
         async def run(runner: str, argv: Sequence[str]) -> Outcome:
             finished = await scope.workspace.processes.run(
                 argv, scope.workspace.root, seconds=seconds, environment=environment
             )
-            return reported(runner, finished, report)
+            report.seek(0)
+            return reported(runner, finished, report.read(REPORT))
 
         candidates = pythons(scope)
         for python in candidates:
@@ -102,7 +105,7 @@ def pythons(scope: Scope) -> list[str]:
     return list(dict.fromkeys(filter(None, (users, sys.executable))))
 
 
-def reported(runner: str, finished: Finished, report: Path) -> Outcome:
+def reported(runner: str, finished: Finished, report: bytes) -> Outcome:
     """What the plugin wrote down. A test that fails in its teardown too is one test."""
     outcomes: dict[str, tuple[str, str, str]] = {}
     for test, outcome, place, message in lines_of(report):
@@ -113,13 +116,11 @@ def reported(runner: str, finished: Finished, report: Path) -> Outcome:
     return Outcome(runner, finished, by_kind.count("passed"), by_kind.count("skipped"), failures)
 
 
-def lines_of(report: Path) -> Iterator[tuple[str, str, str, str]]:
-    if not report.exists():
-        return
-    for line in report.read_text("utf-8", "replace").split("\n"):
+def lines_of(report: bytes) -> Iterator[tuple[str, str, str, str]]:
+    for line in report.decode("utf-8", "replace").split("\n"):
         try:
-            test, outcome, place, message = json.loads(line)
-        except ValueError:  # the last one of a killed run
+            test, outcome, place, message = map(str, json.loads(line))
+        except (ValueError, TypeError, RecursionError):  # the last one of a killed run, or what a test wrote there
             continue
         yield test, outcome, place, message
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import termios
 from contextlib import suppress
 
 from minicode import paths, plain, trust
@@ -14,7 +15,8 @@ from minicode.events import Answer, Asked, TurnEnded
 from minicode.model import catalogue
 from minicode.permission.values import MODES
 from minicode.start import Plan, Started, start
-from minicode.text import reveal
+from minicode.text import clean, reveal
+from minicode.trust import one_line
 
 HELP = "/mode [MODE] shows or sets how much is asked · /status · /quit (or Ctrl-D) · Ctrl-C stops what runs"
 
@@ -44,8 +46,8 @@ class _Talk:
 
     def go(self, prompt: str | None) -> int:
         for note in self.started.notes:
-            _say(f"{note}\n")
-        _say(f"minicode · {self.started.settings.model} · {self.started.folder}\n")
+            _say(f"{clean(note)}\n")
+        _say(f"minicode · {one_line(self.started.settings.model)} · {one_line(str(self.started.folder))}\n")
         _say(f"sandbox {self.started.contained.words()} · mode {self.session.gate.standing.mode} · /help\n")
         while True:
             if prompt is None:
@@ -64,7 +66,7 @@ class _Talk:
             elif prompt:
                 ended = self.runner.run(self._turn(prompt))
                 if ended.error:
-                    _say(f"minicode: {ended.error}\n")
+                    _say(f"minicode: {clean(ended.error)}\n")
                 kept = f"session {self.session.journal.id}"
                 _say(plain.footer(ended, kept, catalogue.cost(ended.usage, self.started.settings.model)) + "\n")
             prompt = None
@@ -102,6 +104,8 @@ class _Talk:
 
     async def _ask(self, asked: Asked) -> None:
         """Show the whole call and wait for a choice; whatever is not clearly yes is no."""
+        with suppress(termios.error):
+            termios.tcflush(0, termios.TCIFLUSH)  # what was typed before the question is no answer to it
         _say(question(asked))
         line = (await _line()).strip()
         choice, _, words = line.partition(" ")
@@ -122,7 +126,8 @@ def question(asked: Asked) -> str:
         lines += [f"  {reveal(name)}:", *(f"  │ {line}" for line in text.split("\n"))]
     choices = "y = yes, once"
     if asked.always:
-        choices += f" · s = yes, always in this session · p = yes, always in this project\n  (the rule: {asked.always})"
+        choices += " · s = yes, always in this session · p = yes, always in this project\n"
+        choices += f"  (the rule: {reveal(asked.always)})"
     return "\n".join([*lines, f"  {choices} · n WORDS = no, and what to do instead", "  [y/N] "])
 
 

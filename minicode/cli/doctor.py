@@ -24,7 +24,7 @@ from minicode.model.clocks import Clocks
 from minicode.model.endpoint import CHINA, INTERNATIONAL, endpoint
 from minicode.model.retry import Schedule
 from minicode.sandbox.probe import enforcement
-from minicode.text import clean
+from minicode.trust import one_line
 
 PATIENT = Clocks(connect=10, first=60, idle=60, progress=120)
 ADD = ToolSpec(
@@ -54,7 +54,7 @@ def doctor(folder: Path | None, flags: Mapping[str, Any], assignments: tuple[str
     code = 0
     for finding in findings(base):
         mark = {"ok": "✓", "note": "·", "bad": "✗"}[finding.state]
-        print(f"{mark} {finding.what:12} {finding.said}", flush=True)
+        print(f"{mark} {finding.what:12} {one_line(finding.said)}", flush=True)
         if finding.state == "bad":
             code = max(code, finding.exit_code)
     return code
@@ -92,11 +92,11 @@ def _repository(folder: Path) -> Finding:
         repo = git.Repo(folder, search_parent_directories=True, odbt=GitDB)
         where = "detached" if repo.head.is_detached else f"branch {repo.active_branch.name}"
         last = str(repo.head.commit.summary) if repo.head.is_valid() else "no commit yet"
-        return Finding("ok", "repository", clean(f"{repo.working_dir or repo.git_dir}, {where}: {last}"))
+        return Finding("ok", "repository", f"{repo.working_dir or repo.git_dir}, {where}: {last}")
     except git.exc.InvalidGitRepositoryError:
         return Finding("note", "repository", f"{folder} is not in a git repository; all else works there too")
     except (git.exc.GitError, ValueError, OSError) as error:
-        return Finding("note", "repository", clean(f"cannot be read: {error}"))
+        return Finding("note", "repository", f"cannot be read: {error}")
 
 
 def _home(base: Ground) -> Finding:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,7 @@ def trust(folder: Path | None, revoke: bool, list_: bool, yes: bool) -> int:
 def _agrees() -> bool:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise UsageError("There is nobody to ask. If you have read what is shown, run `minicode trust --yes`.")
+    termios.tcflush(0, termios.TCIFLUSH)  # what was typed before the question is no answer to it
     print("Trust it? [y/N] ", end="", flush=True)
     answer = sys.stdin.readline()
     if not answer.endswith("\n"):

@@ -17,12 +17,16 @@ def decide(wish: Wish, standing: Standing) -> Decision:
     """Whether it may run, has to be asked for or is refused. "ask" is said whether somebody can be asked or not."""
     if wish.effect == "runs":
         return _Run(wish, standing).decision()
-    forbidden = rules.tool_rule(standing.rules.deny, wish.tool, wish.path, strict=True)
+    forbidden = rules.tool_rule(standing.rules.deny, wish.tool, wish.path, strict=True, below=wish.below)
     if forbidden:
         return Decision("deny", f"The rule `{forbidden}` forbids it.", rule=forbidden)
-    asked = rules.tool_rule(standing.rules.ask, wish.tool, wish.path, strict=True)
+    asked = rules.tool_rule(standing.rules.ask, wish.tool, wish.path, strict=True, below=wish.below)
     if asked:
         return Decision("ask", f"The rule `{asked}` wants to be asked.", rule=asked)
+    if wish.below:
+        part = rules.touching_rule((*standing.rules.deny, *standing.rules.ask), wish.tool, wish.path)
+        if part:
+            return Decision("ask", f"What the rule `{part}` is about may lie in `{wish.path}`.", rule=part)
     if wish.effect in ("state", "reads"):
         return Decision("allow")
     return _write(wish, standing)
@@ -57,6 +61,9 @@ class _Run:
         if self.needs not in NEEDS or self.contained != "kernel" or (self.needs == "network" and standing.network):
             self.needs = ""
         self.command = str(wish.arguments.get("command") or "") if self.shell else ""
+        # What a rule keeps from being read could be read by any command: then none is harmless.
+        kept = rules.keeps_from_reading((*standing.rules.deny, *standing.rules.ask))
+        self.sight = wish.sight if self.shell and not kept else None
         self._line: Line | None = None
 
     @property
@@ -113,12 +120,12 @@ class _Run:
             return refused
         # Outside, git runs programs that the repository names: no saved rule can know which.
         by_rule = self.needs != "host" or not rules.runs_git(self.line)
-        allowed = rules.covering_rule(self.rules.allow, self.needs, self.line) if by_rule else ""
+        allowed = rules.covering_rule(self.rules.allow, self.needs, self.line, self.sight) if by_rule else ""
         if allowed:
             return Decision("allow", grant=self.grant, rule=allowed)
         if self.mode == "auto":
             return refused
-        always = rules.exact_rule(self.needs, self.line) if by_rule else ""
+        always = rules.exact_rule(self.needs, self.line, self.sight) if by_rule else ""
         return Decision("ask", f"It wants to {what}.", self.grant, always=always)
 
     def usual(self) -> Decision:
@@ -138,17 +145,17 @@ class _Run:
         return Decision("ask", f"{where}{seen}.", always=self.always())
 
     def looks(self) -> bool:
-        """Does it plainly just read, and nothing that a rule keeps from being read?"""
-        if not self.shell or rules.keeps_from_reading((*self.rules.deny, *self.rules.ask)):
+        """Does it plainly just read, and nothing that is hidden or that a rule keeps from being read?"""
+        if self.sight is None or not self.line.plain:
             return False
-        return self.line.plain and all(harmless_at(self.line, at) for at in range(len(self.line.commands)))
+        return all(harmless_at(self.line, at, self.sight) for at in range(len(self.line.commands)))
 
     def allowed(self) -> str:
         if self.shell:
-            return rules.covering_rule(self.rules.allow, "bash", self.line)
+            return rules.covering_rule(self.rules.allow, "bash", self.line, self.sight)
         return rules.tool_rule(self.rules.allow, self.tool, strict=False)
 
     def always(self) -> str:
         if not self.shell:
             return self.tool
-        return "" if rules.runs_git(self.line) else rules.exact_rule("bash", self.line)
+        return "" if rules.runs_git(self.line) else rules.exact_rule("bash", self.line, self.sight)

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from minicode.permission.shell import Line, parse
+from minicode.permission.values import Sight
 
 _ALL = 1_000_000
 
@@ -98,43 +99,68 @@ _FIND_GIVEN = (
 _SED = re.compile(r"(?:\d+(?:,(?:\d+|\$))?|\$)p")
 # `%n` would set a variable of the shell, PATH for one; `%(…)T` and `*` take more than text.
 _PRINTF = re.compile(r"(?:[^%]|%%|%[-+ #0]*\d*(?:\.\d+)?[bcdiosuxXeEfgGq])*", re.DOTALL)
+_DEEP = ("diff", "du", "rg")  # they go into folders, and `diff` through links, without being told to
 _TESTS = "-e -f -d -s -r -w -x -L -h -n -z"
 
 
 def plainly_read_only(command: str) -> bool:
-    """Whether all it can do is read what lies in the workspace."""
+    """Whether all it does is look around, as far as its words tell. Not for deciding whether it may run."""
     line = parse(command)
-    return line.plain and all(harmless_at(line, at) for at in range(len(line.commands)))
+    if not line.plain or any(stem is not None for stem in line.stems):
+        return False
+    return all(only_looks(argv) or (argv[0] == "cd" and _cd(argv[1:])) for argv in line.commands)
 
 
-def harmless_at(line: Line, at: int) -> bool:
-    """The same for one command of a line. One whose words the shell would still change is not harmless: a file may be
-    called like an option, and where one file is read (`uniq a*`) a second may be written.
+def harmless_at(line: Line, at: int, sight: Sight | None) -> bool:
+    """Does one command of a line only read, and only what may be seen? sight: None if nothing may.
+
+    One whose words the shell would still change is not harmless: a file may be called like an option, and where one
+    file is read (`uniq a*`) a second may be written.
     """
-    return line.stems[at] is None and harmless(line.commands[at])
+    if sight is None or line.stems[at] is not None:
+        return False
+    reads = _reads(line.commands[at])
+    # Who reads nothing is looked up among the programs all the same.
+    return reads is not None and all(sight(name, reads.deep) for name in reads.names or ".")
 
 
-def harmless(argv: Sequence[str]) -> bool:
-    """Whether this program with these literal words only reads, and only below the folder it runs in.
+def only_looks(argv: Sequence[str]) -> bool:
+    """Whether this program with these literal words only reads, be it what it may."""
+    return _reads(argv) is not None
 
-    No git: it runs programs that the repository names. `cd` only further down: what follows stays in the workspace.
+
+class _Reads(NamedTuple):
+    """names: what it reads, from the folder it runs in. deep: with what lies below."""
+
+    names: Sequence[str] = ()
+    deep: bool = False
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def _reads(argv: Sequence[str]) -> _Reads | None:
+    """What this program with these literal words reads; None if that is not all, or not only below the folder.
+
+    No git: it runs programs that the repository names. No `cd`: what follows would name other files than it seems to.
     """
     if not argv:
-        return False
+        return None
     name, words = argv[0], list(argv[1:])
     if name == "echo":
-        return True
+        return _Reads()
     if name == "printf":
-        return bool(words) and not words[0].startswith("-") and _PRINTF.fullmatch(words[0]) is not None
-    special = {"test": _test, "find": _find, "sed": _sed, "uniq": _uniq, "cd": _cd, "date": _date}.get(name)
+        plain = bool(words) and not words[0].startswith("-") and _PRINTF.fullmatch(words[0]) is not None
+        return _Reads() if plain else None
+    special = {"test": _test, "find": _find, "sed": _sed, "uniq": _uniq, "date": _date}.get(name)
     if special is not None:
         return special(words)
     shape = _SHAPES.get(name)
-    return shape is not None and _fits(shape, words)
+    return _fits(shape, words, name) if shape is not None else None
 
 
-def _fits(shape: _Shape, words: Sequence[str]) -> bool:
-    """Whether every option is known and every file named is below the folder."""
+def _fits(shape: _Shape, words: Sequence[str], name: str = "") -> _Reads | None:
+    """What is read, if every option is known and every file named is below the folder."""
     operands: list[str] = []
     seen: set[str] = set()
     rest = iter(words)
@@ -146,9 +172,16 @@ def _fits(shape: _Shape, words: Sequence[str]) -> bool:
         elif shape.digits and re.fullmatch(r"-[0-9]+", word):
             continue
         elif not (_long if word.startswith("--") else _letters)(shape, word, rest, seen):
-            return False
+            return None
     text = 0 if seen.intersection(shape.pattern) else shape.text
-    return len(operands) <= shape.most and all(map(_below, operands[text:]))
+    names = operands[text:]
+    if len(operands) > shape.most or not all(map(_below, names)):
+        return None
+    told = not seen.isdisjoint(("r", "R", "recursive"))
+    deep = name in _DEEP or (told and name in ("ls", "grep", "egrep", "fgrep"))
+    if deep and text < shape.text:
+        names.append(".")  # the first may have been the pattern after all
+    return _Reads(names or ["."], deep)
 
 
 def _long(shape: _Shape, word: str, rest: Iterator[str], seen: set[str]) -> bool:
@@ -173,40 +206,47 @@ def _below(word: str) -> bool:
     return not word.startswith(("/", "~")) and ".." not in word.split("/")
 
 
-def _find(words: Sequence[str]) -> bool:
+def _find(words: Sequence[str]) -> _Reads | None:
+    names: list[str] = []
     rest = iter(words)
     places = True
     for word in rest:
         places = places and not (word.startswith("-") or word in ("!", "(", ")", ","))
         if places:
             if not _below(word):
-                return False
+                return None
+            names.append(word)
         elif word in _FIND_GIVEN.split():
             if next(rest, None) is None:
-                return False
+                return None
         elif word not in _FIND_ALONE.split():
-            return False
-    return True
+            return None
+    return _Reads(names or ["."], deep=True)
 
 
-def _uniq(words: Sequence[str]) -> bool:
+def _uniq(words: Sequence[str]) -> _Reads | None:
     """The second operand is written, and some systems take what follows the first one for it."""
     operands = [word for word in words if not word.startswith("-")]
     if operands and operands != list(words[-1:]):
-        return False
+        return None
     return _fits(_Shape("cdui", words="count repeated unique ignore-case", most=1), words)
 
 
-def _test(words: Sequence[str]) -> bool:
+def _test(words: Sequence[str]) -> _Reads | None:
     if len(words) == 3:
-        return words[1] in ("=", "==", "!=")
-    return len(words) == 2 and words[0] in _TESTS.split() and (words[0] in ("-n", "-z") or _below(words[1]))
+        return _Reads() if words[1] in ("=", "==", "!=") else None
+    if len(words) != 2 or words[0] not in _TESTS.split():
+        return None
+    if words[0] in ("-n", "-z"):
+        return _Reads()
+    return _Reads(words[1:]) if _below(words[1]) else None
 
 
-def _sed(words: Sequence[str]) -> bool:
+def _sed(words: Sequence[str]) -> _Reads | None:
     if len(words) < 2 or words[0] != "-n" or not _SED.fullmatch(words[1]):
-        return False
-    return all(_below(word) and not word.startswith("-") for word in words[2:])
+        return None
+    names = words[2:]
+    return _Reads(names) if all(_below(name) and not name.startswith("-") for name in names) else None
 
 
 def _cd(words: Sequence[str]) -> bool:
@@ -214,6 +254,6 @@ def _cd(words: Sequence[str]) -> bool:
     return len(words) == 1 and words[0] != "" and not words[0].startswith("-") and _below(words[0])
 
 
-def _date(words: Sequence[str]) -> bool:
+def _date(words: Sequence[str]) -> _Reads | None:
     """Any other operand sets the clock."""
-    return all(word.startswith("+") or word in ("-u", "-R", "-I", "--utc") for word in words)
+    return _Reads() if all(word.startswith("+") or word in ("-u", "-R", "-I", "--utc") for word in words) else None

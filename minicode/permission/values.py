@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple
 
 from minicode.sandbox.policy import Grant
@@ -10,11 +10,15 @@ from minicode.sandbox.policy import Grant
 # From the strictest to the loosest.
 MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
 NEEDS = ("network", "host")
+# May this name, as a command in the workspace would open it, be read unasked? True: with all that lies below it.
+Sight = Callable[[str, bool], bool]
 
 
 class Wish(NamedTuple):
     """What a call wants. effect: as the tool declares it. guarded: why the file it would write is protected, "" if it
-    is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none.
+    is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none. below: it is
+    about all that lies in that folder. sight: the eyes of the rules on the disk, which is looked at only when something
+    depends on it; None if no command may be taken for harmless.
     """
 
     tool: str
@@ -22,6 +26,8 @@ class Wish(NamedTuple):
     arguments: Mapping[str, Any]
     path: str = ""
     guarded: str = ""
+    below: bool = False
+    sight: Sight | None = None
 
 
 class Rules(NamedTuple):

@@ -8,16 +8,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from minicode.errors import SandboxError
 from minicode.sandbox import bwrap, seccomp
 from minicode.sandbox.places import (
     Protected,
     host_sockets,
     is_below,
+    is_real,
     programs_in_tmp,
     protected_places,
     worktree_links_back,
 )
-from minicode.sandbox.policy import Enforcement, Grant, Launch, Policy
+from minicode.sandbox.policy import COMMIT, Enforcement, Grant, Launch, Policy
 
 _BWRAPS = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
 _UNSEEN = (Path("/tmp"), Path("/var/tmp"), Path("/run"))
@@ -56,15 +58,20 @@ class Sandbox:
         self._filter = seccomp.program(unix_only=False) if backend.kind == "bwrap" else None
         self._protected: Protected | None = None
         self._programs: dict[tuple[str | None, ...], list[Path]] = {}  # by PATH and VIRTUAL_ENV
-        self._last: tuple[Grant, bwrap.Seen, list[str]] | None = None
+        self._steady: frozenset[Path] | None = None
+        self._last: tuple[Grant, bwrap.Seen, bwrap.Plan] | None = None
 
     def launch(
         self, argv: Sequence[str], folder: Path, environment: Mapping[str, str], grant: Grant = _PLAIN
     ) -> Launch:
-        """How `argv` is to be started in `folder`. The environment must be free of secrets: bwrap itself gets it."""
+        """How `argv` is to be started in `folder`. The environment must be free of secrets: bwrap itself gets it.
+
+        Raises SandboxError if what may be written is no longer where it was.
+        """
         kind = self.backend.kind
         if self.policy.level == "off" or grant.host or kind == "none":
             return Launch(tuple(argv), dict(environment))
+        _refuse_astray([place for place in (*self.policy.roots, self.policy.tmp, self.policy.cache) if place])
         environment = self._with_caches(environment, self.policy.network or grant.network)
         if kind == "landlock":
             from minicode.sandbox import landlock
@@ -95,7 +102,7 @@ class Sandbox:
             self._protected = protected_places(self.policy.roots, self._home)
             return self._protected
         top = protected_places(self.policy.roots, self._home, deep=False)
-        git = dict.fromkeys([*top.git, *(path for path in self._protected.git if path.exists())])
+        git = dict.fromkeys([*top.git, *(path for path in self._protected.git if is_real(path))])
         self._protected = Protected(tuple(git), top.others)
         return self._protected
 
@@ -104,17 +111,31 @@ class Sandbox:
             if name in environment:
                 environment[name] = "/tmp"
         seen = self._look(environment, grant)
-        self._unlink_traps()
         if self._last is None or self._last[:2] != (grant, seen):  # mostly nothing has changed
-            options = bwrap.arguments(self.policy, grant, seen, proc=self.backend.proc, root=os.geteuid() == 0)
-            self._last = grant, seen, options
-        words = [str(self.backend.program), *self._last[2]]
+            steady, root = self._pinned(environment), os.geteuid() == 0
+            plan = bwrap.plan(self.policy, grant, seen, steady=steady, proc=self.backend.proc, root=root)
+            self._last = grant, seen, plan
+        plan = self._last[2]
+        self._unlink_traps(plan)
+        _refuse_astray(plan.writable)
+        words = [str(self.backend.program), *plan.words]
         fds: tuple[int, ...] = ()
         if self._filter is not None:
             fds = (_pipe_with(self._filter),)
             words += ["--seccomp", str(fds[0])]
         words += ["--chdir", str(folder), "--", *argv]
         return Launch(tuple(words), environment, fds, monitor=True)
+
+    def _pinned(self, environment: Mapping[str, str]) -> frozenset[Path]:
+        """What is pinned from the first command on.
+
+        A running command could swap a folder that is pinned only later, just while bwrap looks at it.
+        """
+        if self._steady is None:
+            seen = self._look(environment, COMMIT)
+            plans = [bwrap.plan(self.policy, grant, seen) for grant in (_PLAIN, COMMIT)]
+            self._steady = frozenset(folder for plan in plans for folder in plan.pinned)
+        return self._steady
 
     def _look(self, environment: Mapping[str, str], grant: Grant) -> bwrap.Seen:
         """What is on the disk now: it may have changed since the last command."""
@@ -148,18 +169,16 @@ class Sandbox:
                 apart.append(folder)
                 if folder.parent.name == "worktrees":
                     apart.append(folder.parent.parent)
-        kept = [path for path in bwrap.kept_in(list(dict.fromkeys([*folders, *apart]))) if path.exists()]
+        kept = [path for path in bwrap.kept_in(list(dict.fromkeys([*folders, *apart]))) if is_real(path)]
         return [*files, *kept], list(dict.fromkeys(apart))
 
-    def _unlink_traps(self) -> None:
-        """A link left in the private /tmp must not lead the next mount below it astray."""
-        with os.scandir(self.policy.tmp) as entries:
-            links = [Path(entry.path) for entry in entries if entry.is_symlink()]
-        programs = [path for paths in self._programs.values() for path in paths]
-        mounted = [*self.policy.roots, *self.policy.shown, *programs] if links else []
-        for link in links:
-            if any(is_below(place, [shared / link.name for shared in _UNSEEN]) for place in mounted):
-                link.unlink()
+    def _unlink_traps(self, plan: bwrap.Plan) -> None:
+        """No link in the private /tmp may lead a mount below it astray; what is pinned there has to be there."""
+        for part in plan.private:
+            if os.path.islink(part):  # noqa: PTH114  (for each command)
+                part.unlink()
+            if not os.path.isdir(part.parent):  # noqa: PTH112
+                part.parent.mkdir()
 
     def _with_caches(self, environment: Mapping[str, str], network: bool) -> dict[str, str]:
         if self.policy.cache is None:
@@ -184,6 +203,16 @@ def find_bwrap(roots: Iterable[Path] = ()) -> Path | None:
     return None
 
 
+def _refuse_astray(places: Iterable[Path]) -> None:
+    """The kernel would follow a link that was put on the way to a place."""
+    for place in places:
+        if not is_real(place):
+            raise SandboxError(
+                f"{place} was moved, removed or replaced by a link, so no command can be held to it. "
+                "Put it back, or start minicode again."
+            )
+
+
 def _folders_and_files(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
     folders: list[Path] = []
     files: list[Path] = []
@@ -192,8 +221,9 @@ def _folders_and_files(paths: Iterable[Path]) -> tuple[tuple[Path, ...], tuple[P
             mode = os.stat(path).st_mode  # noqa: PTH116  (one call for three questions)
         except OSError:
             continue  # not there, or closed to us and so to the command
-        (folders if stat.S_ISDIR(mode) else files).append(path)
-    return tuple(folders), tuple(files)
+        # Its parents may have become links since.
+        (folders if stat.S_ISDIR(mode) else files).append(Path(os.path.realpath(path)))
+    return tuple(dict.fromkeys(folders)), tuple(dict.fromkeys(files))
 
 
 def _pipe_with(data: bytes) -> int:

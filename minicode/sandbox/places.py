@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,8 @@ _SECRETS = (
     ".config/opencode", ".local/share/opencode", ".config/github-copilot", ".copilot", ".pi", ".config/goose",
     ".minicode",
 )  # fmt: skip
+_XDG = (("XDG_CONFIG_HOME", ".config/"), ("XDG_DATA_HOME", ".local/share/"), ("XDG_CACHE_HOME", ".cache/"))
+_PEOPLE = 1000
 _SYSTEM_SECRETS = (
     "/etc/shadow", "/etc/shadow-", "/etc/gshadow", "/etc/gshadow-", "/etc/sudoers", "/etc/sudoers.d",
     "/etc/ssl/private", "/etc/krb5.keytab", "/etc/docker/key.json", "/etc/rancher", "/etc/kubernetes",
@@ -71,10 +74,38 @@ class Protected(NamedTuple):
     others: tuple[Path, ...] = ()
 
 
-def secret_places(home: Path, config: Path, state: Path, more: Sequence[Path] = ()) -> tuple[Path, ...]:
+def secret_places(
+    home: Path, config: Path, state: Path, more: Sequence[Path] = (), environment: Mapping[str, str] = os.environ
+) -> tuple[Path, ...]:
     """What commands may not read, as real paths; many of them do not exist here."""
-    named = [*(home / name for name in _SECRETS), config, state, *map(Path, _SYSTEM_SECRETS), *more]
+    moved = [
+        Path(folder) / name.removeprefix(usual)
+        for variable, usual in _XDG
+        if (folder := environment.get(variable, "")).startswith("/")
+        for name in _SECRETS
+        if name.startswith(usual)
+    ]
+    named = [*(home / name for name in _SECRETS), *moved, config, state, *map(Path, _SYSTEM_SECRETS), *more]
     return tuple(dict.fromkeys(map(_real, named)))
+
+
+def secrets_of_others() -> list[Path]:
+    """Those there are in the homes of the password database that we may read: ours, and as root everybody's."""
+    import pwd
+
+    try:
+        entries = pwd.getpwall()[:_PEOPLE] if os.geteuid() == 0 else [pwd.getpwuid(os.geteuid())]
+    except KeyError:
+        return []
+    found = []
+    for home in dict.fromkeys(entry.pw_dir for entry in entries if entry.pw_dir.strip("/")):
+        try:
+            there = set(os.listdir(home))  # noqa: PTH208  (names are compared)
+        except OSError:
+            continue
+        named = [Path(home, name) for name in _SECRETS if name.split("/")[0] in there]
+        found += [path for path in named if path.exists()]
+    return found
 
 
 def protected_places(roots: Iterable[Path], home: Path, *, deep: bool = True) -> Protected:
@@ -134,11 +165,7 @@ def _git_folders(dot_git: Path) -> Iterator[Path]:
 
 def _named(file: Path, prefix: str, base: Path) -> Path | None:
     """The folder that the first line of a small file names after the prefix, if there is such a folder."""
-    try:
-        with file.open("rb") as text:
-            line = os.fsdecode(text.read(4096).split(b"\n")[0].strip())
-    except OSError:
-        return None
+    line = _beginning(file).split("\n")[0].strip()
     name = line.removeprefix(prefix).strip()
     if not line.startswith(prefix) or not name or "\0" in name:
         return None
@@ -148,11 +175,20 @@ def _named(file: Path, prefix: str, base: Path) -> Path | None:
 
 def worktree_links_back(dot_git: Path, folder: Path) -> bool:
     """Does a worktree's git folder know the `.git` file that names it? A stranger can write one side only."""
+    name = _beginning(folder / "gitdir").strip()
+    return name != "" and "\0" not in name and _real(Path(name)) == dot_git
+
+
+def _beginning(file: Path) -> str:
+    """Of a plain file; of anything else, which a stranger may have put there to hang or mislead us, nothing."""
     try:
-        with (folder / "gitdir").open("rb") as text:
-            return _real(Path(os.fsdecode(text.read(4096).strip()))) == dot_git
-    except (OSError, ValueError):
-        return False
+        fd = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            return os.fsdecode(os.read(fd, 4096)) if stat.S_ISREG(os.fstat(fd).st_mode) else ""
+        finally:
+            os.close(fd)
+    except OSError:
+        return ""
 
 
 def host_sockets() -> tuple[Path, ...]:
@@ -182,6 +218,14 @@ def programs_in_tmp(environment: Mapping[str, str]) -> tuple[Path, ...]:
 def is_below(path: Path, places: Iterable[Path]) -> bool:
     """Is it one of the places, or inside one? Compared by the parts of the path, not by its text."""
     return any(path.is_relative_to(place) for place in places)
+
+
+def is_real(path: Path) -> bool:
+    """Is it there, without a link on the way?"""
+    try:
+        return os.path.realpath(path, strict=True) == str(path)
+    except OSError:
+        return False
 
 
 def _real(path: Path) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import time
@@ -23,6 +24,8 @@ HEAD = 4 * 2**20
 TAIL = 2**20
 FLOOD = 500 * 2**20  # more output than this ends the program
 _CHUNK = 2**16
+# Where a cut may be made, the best first: within how many bytes of it, and at what.
+_SEAMS = ((2**12, rb"[\n\0]"), (2**16, rb"[\s\"',;]"))
 _DRAIN = 2.0  # seconds, at most, for output that comes after the end of the program
 _QUIET = 0.1  # seconds without output after which nothing more is expected
 _GRACE = 2.0  # seconds between TERM and KILL
@@ -38,9 +41,10 @@ class Finished(NamedTuple):
     """What became of a program.
 
     code: its exit code, negative for a signal. output: what it printed, stderr in between unless `errors` was asked
-    for; if more came than is kept, its beginning and the last TAIL bytes with a line between them that says so.
-    ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left: command lines of the processes it
-    left behind, which were ended. held: it ran in a sandbox.
+    for; if more came than is kept, its beginning and about the last TAIL bytes, cut between lines or words, with a
+    line between them that says so. ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left:
+    command lines of the processes it left behind, which were ended. held: it ran in a sandbox. beginning: how many
+    bytes of the output are its unbroken beginning.
     """
 
     code: int
@@ -51,6 +55,7 @@ class Finished(NamedTuple):
     ended: str = ""
     left: tuple[str, ...] = ()
     held: bool = False
+    beginning: int = 0
 
 
 class _Pipe:
@@ -114,10 +119,22 @@ class _Pipe:
             if fd >= 0:
                 os.close(fd)
 
-    def kept(self) -> bytes:
-        missing = self.total - len(self._head) - self._tail_size
-        note = b"\n[... %d bytes were not kept ...]\n" % missing if missing else b""
-        return bytes(self._head) + note + b"".join(self._tail)
+    def kept(self) -> tuple[bytes, int]:
+        """The output, and how many bytes of it are its unbroken beginning."""
+        head, tail = bytes(self._head), b"".join(self._tail)
+        if self.total == len(head) + len(tail):
+            return head + tail, self.total
+        head, tail = head[: len(head) - _torn(head[::-1])], tail[_torn(tail) :]
+        note = b"\n[... %d bytes were not kept ...]\n" % (self.total - len(head) - len(tail))
+        return head + note + tail, len(head)
+
+
+def _torn(data: bytes) -> int:
+    """How many bytes from a cut on are the rest of a torn line or word: half a secret would be known no more."""
+    for within, seam in _SEAMS:
+        if found := re.search(seam, data[:within]):
+            return found.start()
+    return min(len(data), _SEAMS[-1][0])
 
 
 class Processes:
@@ -188,15 +205,17 @@ class Processes:
                 for pipe in {out, err}:
                     pipe.close()
         ended = "flood" if max(out.total, err.total) > FLOOD else "" if in_time else "time"
+        output, beginning = out.kept()
         return Finished(
             process.returncode,
-            out.kept(),
-            err.kept() if errors_apart else b"",
+            output,
+            err.kept()[0] if errors_apart else b"",
             out.total,
             time.monotonic() - started,
             ended,
             () if ended else left,
             held,
+            beginning,
         )
 
     def _start(self, start: _Start, out: _Pipe, err: _Pipe) -> tuple[Kin, subprocess.Popen[bytes], bool]:

@@ -90,7 +90,7 @@ async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engi
             continue
         # 1 is "nothing found".
         if finished.code in (0, 1) or finished.output or finished.ended:
-            rows = await asyncio.to_thread(_sorted_rows, finished.output[:HEAD], query)
+            rows = await asyncio.to_thread(_sorted_rows, finished.output[: finished.beginning], query)
             shown = _shown(workspace, query.under)
             rows = tuple(row for row in rows if shown(row.path))
             return Rows(rows, finished.total > HEAD or bool(finished.ended))
@@ -232,12 +232,12 @@ async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence
         finished = await workspace.processes.run(
             words, folder, seconds=_TIME, grant=LOOK, errors_apart=True, keep=_LIST_BYTES
         )
-        return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
+        return [_decoded(path) for path in finished.output[: finished.beginning].split(b"\0")[:-1]]
     with suppress(Refused):
         words = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
         finished = await run_git(workspace, words, folder=folder, seconds=_TIME, keep=_LIST_BYTES)
         if finished.code == 0:
-            return [_decoded(path) for path in finished.output.split(b"\0")[:-1]]
+            return [_decoded(path) for path in finished.output[: finished.beginning].split(b"\0")[:-1]]
     return await asyncio.to_thread(_walk, folder)
 
 

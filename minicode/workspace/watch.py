@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from minicode.sandbox.places import GIT_KEPT, PROTECTED, git_places
+from minicode.sandbox.bwrap import kept_in
+from minicode.sandbox.places import GIT_KEPT, PROTECTED, PROTECTED_AT_HOME, git_places
 
 # What is kept to be put back: settings and hooks are small, and what is larger is only told.
 _LARGEST = 2**20
@@ -30,18 +31,20 @@ class _Entry(NamedTuple):
 class Watch:
     """Looks at the protected names of some folders before and after a command. A look takes less than a millisecond.
 
-    roots: real paths. keep: remember contents, so that `restore` can put them back.
+    Modules and worktrees are looked at if they were there before. roots: real paths. keep: remember contents, so that
+    `restore` can put them back, and look at repositories below the roots too, which takes a walk.
     """
 
     def __init__(self, roots: Sequence[Path], *, keep: bool = False) -> None:
-        self._roots = tuple(roots)
+        home = Path(os.path.realpath(os.environ.get("HOME") or "/nonexistent"))
+        self._roots = {root: PROTECTED_AT_HOME if root == home else PROTECTED for root in roots}
         self._keep = keep
         self._gits: tuple[Path, ...] = ()
         self._before: dict[str, _Entry] = {}
         self._contents: dict[str, tuple[_Entry, bytes]] = {}
 
     def before(self) -> None:
-        self._gits = tuple(git for root in self._roots for git in self._git_folders(root))
+        self._gits = tuple(dict.fromkeys(git for root in self._roots for git in self._git_folders(root)))
         self._before = self._look()
         if self._keep:
             self._remember()
@@ -49,7 +52,10 @@ class Watch:
     def after(self) -> tuple[Path, ...]:
         """What was made, changed or removed since `before`, sorted."""
         now = self._look()
-        every = self._before.keys() | now.keys()
+        # Deleting a repository below a root, a module or a worktree is usual work, and leaves nothing to be run.
+        own = {str(root / ".git") for root in self._roots}
+        gone = tuple(f"{git}/" for git in map(str, self._gits) if git in self._before.keys() - now.keys() - own)
+        every = (path for path in self._before.keys() | now.keys() if not f"{path}/".startswith(gone))
         changed = (path for path in every if _differ(path, self._before.get(path), now.get(path)))
         return tuple(sorted(map(Path, changed)))
 
@@ -102,19 +108,24 @@ class Watch:
 
     def _look(self) -> dict[str, _Entry]:
         found: dict[str, _Entry] = {}
-        for root in self._roots:
+        for root, names in self._roots.items():
             _add(found, f"{root}/.git", deep=False)
-            for name in PROTECTED:
+            for name in names:
                 _add(found, f"{root}/{name}", deep=True)
         for git in self._gits:
+            _add(found, str(git), deep=False)
             for name in _GIT:
                 _add(found, f"{git}/{name}", deep=name == "hooks")
         return found
 
     def _git_folders(self, root: Path) -> Iterator[Path]:
-        """Where the repository of a root is, or would be, as far as commands may write there."""
-        found = {root / ".git", *git_places(root, 0)}
-        return (git for git in found if any(git.is_relative_to(root) for root in self._roots))
+        """Where the repository of a root is, or would be, and all inside, as far as commands may write there."""
+        places = git_places(root) if self._keep else git_places(root, 0)
+        found = [git for git in (root / ".git", *places) if any(map(git.is_relative_to, self._roots))]
+        inner = {path.parent for path in kept_in(found) if path.name == "config"} - {*found}
+        # A HEAD lies in folders of logs and references too.
+        yield from found
+        yield from (git for git in inner if (git / "objects").is_dir() or (git / "commondir").is_file())
 
 
 def _differ(path: str, old: _Entry | None, new: _Entry | None) -> bool:

@@ -67,7 +67,9 @@ class Workspace:
         """A private empty folder outside the root that programs may use too; it is gone at the end."""
         import tempfile
 
-        with tempfile.TemporaryDirectory(prefix="minicode-", dir=self.scratch_folder) as name:
+        with tempfile.TemporaryDirectory(
+            prefix="minicode-", dir=self.scratch_folder, ignore_cleanup_errors=True
+        ) as name:
             yield Path(name)
 
     @contextmanager

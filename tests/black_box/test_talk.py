@@ -167,6 +167,28 @@ def test_s27_the_whole_command_is_shown_and_what_is_odd_in_it(program: Any, rehe
     assert sorted(path.name for path in program.workspace.iterdir()) == []
 
 
+def test_what_was_typed_before_the_question_is_no_answer(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(shell("touch made"), ANSWER))
+    talk = terminal("chat", "go", server=server, env=UNHELD)
+    talk.types("y\ny")  # it is still starting
+    talk.says(YES_NO, "")
+    talk.quits()
+    assert not (program.workspace / "made").exists() and decisions(program) == [("deny", "user")]
+
+
+def test_the_name_of_a_folder_does_not_command_the_terminal(program: Any, rehearse: Any, terminal: Any) -> None:
+    folder = program.workspace / "a\x1b[2J\u202e\nsandbox bwrap"
+    (folder / ".minicode/tools/x\x1b[2J\u202e").mkdir(parents=True)
+    for arguments in (("chat", "go"), ("doctor",)):
+        talk = terminal(*arguments, server=rehearse(steps(ANSWER, ANSWER)), cwd=folder)
+        if arguments == ("doctor",):
+            talk.ends()
+        else:
+            talk.quits()
+        assert commands_of_a_terminal(talk.seen.replace("> /quit", "")) == []
+        assert "\nsandbox bwrap" not in talk.seen.replace("\nsandbox bwrap, ", "")
+
+
 def test_yes_once_is_for_once(program: Any, rehearse: Any, terminal: Any) -> None:
     server = rehearse(steps(shell("echo x >>made"), shell("echo x >>made"), ANSWER))
     talk = terminal("chat", "go", server=server, env=UNHELD)

@@ -260,7 +260,8 @@ def test_what_only_reads_is_seen_to(command: str) -> None:
 @pytest.mark.parametrize("mode", ["default", "acceptEdits", "auto"])
 def test_everything_else_is_asked(command: str, mode: str) -> None:
     assert not plainly_read_only(command)
-    assert decide(Wish("bash", "runs", {"command": command}), Standing(mode, Rules(), "none")).verdict == "ask"
+    wish = Wish("bash", "runs", {"command": command}, sight=lambda name, deep: True)
+    assert decide(wish, Standing(mode, Rules(), "none")).verdict == "ask"
 
 
 def test_many_harmless_ones_do_not_hide_the_last() -> None:
@@ -364,7 +365,8 @@ def again(command: str) -> list[list[str]]:
 @settings(max_examples=1500, deadline=None)
 @given(LINES)
 def test_what_runs_unasked_is_plain_commands_on_the_list(command: str) -> None:
-    decision = decide(Wish("bash", "runs", {"command": command}), Standing("default", Rules(), "none"))
+    wish = Wish("bash", "runs", {"command": command}, sight=lambda name, deep: True)
+    decision = decide(wish, Standing("default", Rules(), "none"))
     assert decision.verdict in ("allow", "ask")
     if decision.verdict == "ask":
         return

@@ -18,7 +18,7 @@ def run(command: str, mode: str = "default", contained: str = "none", needs: str
     listed = Rules(**{kind: (rule,) for kind, rule in rules.items() if kind != "network"})
     arguments = {"command": command} | ({"needs": needs} if needs else {})
     standing = Standing(mode, listed, contained, network="network" in rules)  # type: ignore[arg-type]
-    return decide(Wish("bash", "runs", arguments), standing)
+    return decide(Wish("bash", "runs", arguments, sight=lambda name, deep: True), standing)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -102,6 +102,12 @@ def test_deny_and_ask_hold_always(mode: str, contained: str) -> None:
 @pytest.mark.parametrize(
     "command",
     ["$x a", "r{m,} a", "r? a", "/bin/r[m] a", "curl x | sh", "bash -c '$x'", "sudo r* a", "xargs sh", "x" * 30_000,
+     "ld-linux-x86-64.so.2 /bin/rm x", "uv run rm x", "npx rm x", "ssh localhost rm x", "rbash -c 'rm x'",
+     "csh -c 'rm x'", "mksh -c 'rm x'", "awk 'BEGIN{system(\"r\" \"m x\")}'", "perl -e 'unlink \"x\"'", "python -c 1",
+     "sed '1e touch b' a", "sed 's/a/b/e' a", "sed -e 1etouch a", "tar --checkpoint-action=exec=./x -cf a b",
+     "git -c alias.x='!./z' x", "git rebase -x ./z", "git bisect run ./z", ". ./s.sh", "source s.sh", "bash s.sh",
+     "./copy a", "timeout 5 ./x", "find . -exec ./x {} +", "unlisted rm x", "unlisted 'a;rm x'", "cp /bin/rm foo",
+     "cp /bin/r? foo", "make", "npm test", "sudo python x.py", "./ls",
      "bash -c \"bash -c \\\"bash -c '\\$x'\\\"\""],
 )  # fmt: skip
 def test_where_something_is_forbidden_what_cannot_be_seen_is_asked(command: str) -> None:
@@ -111,8 +117,11 @@ def test_where_something_is_forbidden_what_cannot_be_seen_is_asked(command: str)
 
 @pytest.mark.parametrize(
     "command",
-    ["ls *.py", "pytest tests/test_*.py", "make", "bash x.sh", "python -k 'a b'", "find . -name '*.py'"],
-)
+    ["ls *.py", "pytest tests/test_*.py", "pytest -k 'a b'", "find . -name '*.py'", "git status", "cargo build",
+     "git -C sub log", "git commit -m 'a form'", "echo 'rm x'", "grep -r rm .", "rmdir x", "mkdir -p a/b", "cp ./a b",
+     "python -m pytest tests", "python --version", "sed -i 's/a/b/g' a", "timeout 60 pytest -q", "go test ./...",
+     "find . -name '*.pyc' -delete", "cd src && ls", "/usr/bin/git status", "tar -cf a b"],
+)  # fmt: skip
 def test_what_can_be_seen_to_be_something_else_is_not(command: str) -> None:
     assert run(command, "default", "kernel", deny="bash(rm:*)").verdict == ALLOW
 

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from minicode.permission.rules import check, command_rule, covering_rule, fits_text, tool_rule
+from minicode.permission.rules import (
+    check,
+    command_rule,
+    covering_rule,
+    exact_rule,
+    fits_text,
+    tool_rule,
+    touching_rule,
+)
 from minicode.permission.shell import parse
 
 
@@ -79,6 +87,13 @@ def test_a_pattern_with_many_stars_takes_no_time() -> None:
         "RM x",
         "time rm x",
         "command rm x",
+        "setarch x86_64 rm x",
+        "linux64 rm x",
+        "prlimit --nofile=1 rm x",
+        "choom -n 0 -- rm x",
+        "runuser -u a -- rm x",
+        "systemd-run --wait rm x",
+        "perf stat rm x",
     ],
 )
 def test_what_is_forbidden_is_found_in_any_dress(command: str) -> None:
@@ -103,10 +118,13 @@ def test_what_only_mentions_it_is_not(command: str) -> None:
         ("npm test &", False),
         ("'npm test'", False),
         ("./npm test", False),
+        ("cd a && npm test", False),
+        ("pushd a && npm test", False),
+        ("cd a; ls; npm test", False),
     ],
 )
 def test_an_allowing_rule_covers_every_command_or_nothing(command: str, covered: bool) -> None:
-    assert bool(covering_rule(["bash(npm test)"], "bash", parse(command))) is covered
+    assert bool(covering_rule(["bash(npm test)"], "bash", parse(command), lambda name, deep: True)) is covered
 
 
 @pytest.mark.parametrize(
@@ -128,3 +146,30 @@ def test_an_allowing_rule_covers_every_command_or_nothing(command: str, covered:
 def test_rules_for_files(rule: str, tool: str, path: str, strict: bool, lenient: bool) -> None:
     assert bool(tool_rule([rule], tool, path, strict=True)) is strict
     assert bool(tool_rule([rule], tool, path, strict=False)) is lenient
+
+
+def test_who_allows_another_folder_has_named_it() -> None:
+    line = parse("cd a && npm test")
+    assert not covering_rule(["host(npm test)"], "host", line, lambda name, deep: True)
+    assert covering_rule(["host(npm test)", "host(cd a)"], "host", line, lambda name, deep: True)
+    assert exact_rule("bash", parse("cd a && ls"), lambda name, deep: True) == ""
+    # In the other folder what looks harmless is another file.
+    assert not covering_rule(["bash(cd a)"], "bash", parse("cd a && cat b"), lambda name, deep: True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "folder", "touches"),
+    [
+        ("secrets/**", ".", True),
+        ("secrets/**", "secrets", True),
+        ("secrets/**", "Secrets/deep", True),
+        ("secrets/**", "src", False),
+        ("/secrets", "src", False),
+        ("a/b*/c", "a/bc", True),
+        ("a/b*/c", "b", False),
+        (".env", "src", True),
+        ("**/x", "src", True),
+    ],
+)
+def test_what_a_search_may_touch(pattern: str, folder: str, touches: bool) -> None:
+    assert bool(touching_rule([f"read({pattern})"], "grep", folder)) is touches

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from minicode.sandbox.box import Backend, Sandbox, find_bwrap
-from minicode.sandbox.bwrap import Seen, arguments
+from minicode.sandbox.bwrap import Seen, plan
 from minicode.sandbox.places import Protected
 from minicode.sandbox.policy import COMMIT, LOOK, NOTHING, Grant, Policy
 
@@ -178,7 +178,7 @@ def test_deeper_places_win_and_masks_go_over_gifts() -> None:
     state = Path("/home/u/.minicode")
     policy = Policy("workspace-write", False, (Path("/home/u"), state / "w"), state / "tmp")
     seen = Seen((state, Path("/home/u/.ssh")), protected=Protected((Path("/home/u/.ssh/x"),)))
-    words = " ".join(arguments(policy, Grant(), seen))
+    words = " ".join(plan(policy, Grant(), seen).words)
     order = ["--bind /home/u /home/u", f"--tmpfs {state}", f"--bind {state}/w", f"--remount-ro {state}", "--cap-drop"]
     assert [words.index(part) for part in order] == sorted(words.index(part) for part in order)
     assert "/home/u/.ssh/x" not in words, "what is hidden is not bound again to protect it"

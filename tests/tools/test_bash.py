@@ -77,7 +77,7 @@ class Passing:
         ("socket.gaierror: [Errno -3] Temporary failure in name resolution", 'needs="network"'),
         ("touch: cannot touch '/etc/x': Read-only file system", 'needs="host"'),
         ("fatal: Unable to create '/w/.git/index.lock': Read-only file system", "git tool"),
-        ("mount: Operation not permitted", 'needs="host"'),
+        ("mount: Operation not permitted", 'needs="network" or "host"'),
         ("AssertionError", ""),
     ],
 )

@@ -113,3 +113,10 @@ def test_a_call_that_would_write_a_mark_is_nothing_to_ask_about(redacting: Toolb
 async def test_to_look_for_a_mark_is_no_harm(call: Callable[..., object], root: Path) -> None:
     (root / "notes.md").write_text(f"it said {MARK}\n")
     assert not (await call("grep", pattern=MARK)).failed  # type: ignore[misc]
+
+
+async def test_a_row_is_cut_after_its_secrets_were_taken_out(call: Callable[..., object], root: Path) -> None:
+    for cut in (380, 385, 390, 399):
+        (root / "long.txt").write_text(f"{'x' * (cut - 1)} {KEY} {'y' * 100}\n")
+        result = await call("grep", pattern="xxx")  # type: ignore[misc]
+        assert KEY[:3] not in result.text and "‹" in result.text

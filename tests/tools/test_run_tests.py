@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -148,3 +149,31 @@ async def test_tests_that_change_settings_raise_an_alarm(toolbox: Toolbox, root:
     prepared = toolbox.prepare(Call("c", "run_tests", {}))
     result = await toolbox.run(prepared, Scope(Workspace.at(root), alarm=alarms.append))
     assert not result.failed and len(alarms) == 1 and ".mcp.json" in alarms[0]
+
+
+@pytest.mark.parametrize("how", ["link", "pipe", "endless", "nonsense"])
+async def test_a_test_may_do_what_it_likes_to_the_report(run, root: Path, tmp_path: Path, how: str) -> None:
+    """What it puts in its place is never read: neither a file that is hidden from it, nor a pipe without end."""
+    interpreter(root)
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "report.jsonl").write_text('["secret", "failed", "secret", "secret"]\n')
+    acts = {
+        "link": f"report.unlink(); report.symlink_to({str(hidden / 'report.jsonl')!r})",
+        "pipe": "report.unlink(); os.mkfifo(report)",
+        "endless": "os.truncate(report, 2**40)",
+        "nonsense": "report.write_text('5\\n[1]\\n{}\\n[[], {}, 1, null]\\n' + '[' * 100_000)",
+    }
+    (root / "test_it.py").write_text(
+        "import os, pathlib\nreport = pathlib.Path(os.environ['MINICODE_TEST_REPORT'])\n"
+        f"def test_first():\n    pass\ndef test_second():\n    {acts[how]}\n    os._exit(3)\n"
+    )
+    result = await run("run_tests")
+    assert result.failed and "ended with code 3" in result.text and "secret" not in repr(result)
+
+
+async def test_a_pipe_called_package_json(run, root: Path) -> None:
+    os.mkfifo(root / "package.json")
+    (root / "test_it.py").write_text("def test_it(): pass\n")
+    interpreter(root)
+    assert (await run("run_tests")).text == "pytest: all passed (1)"

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from minicode.hooks import Hooks, Said
+from minicode.redact import Redactor
 from minicode.sandbox.policy import Grant, Launch
 from minicode.settings import Hook
 from minicode.workspace.processes import Processes
@@ -326,3 +327,33 @@ async def test_an_interrupt_ends_them(root: Path) -> None:
         await asked
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+# Secrets
+
+SECRET = "canary-0123456789abcdef"
+MARK = "‹redacted:secret›"
+
+
+@pytest.mark.parametrize(
+    ("event", "command"),
+    [
+        ("PreToolUse", f"echo {SECRET} >&2; exit 2"),
+        ("PreToolUse", f"echo {SECRET} >&2; exit 1"),
+        ("PreToolUse", ruling("deny", SECRET)),
+        ("PreToolUse", ruling("ask", SECRET)),
+        ("PreToolUse", ruling([SECRET])),
+        ("PostToolUse", answer(hookSpecificOutput={"additionalContext": SECRET}, systemMessage=f"so {SECRET}")),
+        ("Stop", answer(**{"continue": False, "stopReason": f"\x1b[1m{SECRET[:9]}\x1b[0m{SECRET[9:]}"})),
+        ("SessionStart", f"echo {SECRET}"),
+        ("SessionStart", f"printf '%9990s{SECRET}%9000s' x y"),  # where long words are cut
+        ("SessionStart", f"printf '%65520s{SECRET}%2000000s' x y"),  # where the rest is not kept
+        ("Stop", f"exit 3 # {'x' * 35} {SECRET}"),  # where a long command is cut
+    ],
+)
+async def test_what_a_hook_says_holds_no_secret(root: Path, event: str, command: str) -> None:
+    common = {"cwd": str(root)}
+    hooks = Hooks([Hook(event, command)], Processes(), common, hide=Redactor([SECRET]).text)
+    said = await hooks.run(event, "bash")
+    assert SECRET[:9] not in repr(said)
+    assert MARK in repr(said) or "%" in command or "exit 3" in command

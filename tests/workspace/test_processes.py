@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import sys
 import time
 from pathlib import Path
 
@@ -182,3 +183,20 @@ async def test_a_program_gets_no_secret(workspace: Workspace, monkeypatch: pytes
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary-2")
     finished = await Workspace.at(root).shell("env")
     assert b"PATH=" in finished.output and b"canary" not in finished.output
+
+
+SECRET = "canary-0123456789abcdef"
+
+
+@pytest.mark.parametrize("line", [f"a line with {SECRET} in it\n", f"{SECRET} ", f'"key":"{SECRET}",', f"{SECRET}\0"])
+@pytest.mark.parametrize("shift", range(0, 24, 5))
+async def test_where_output_is_cut_no_word_is(workspace: Workspace, root: Path, line: str, shift: int) -> None:
+    code = f"import sys; sys.stdout.write('.' * {shift} + {line!r} * {3 * 2**20 // len(line)})"
+    finished = await workspace.processes.run([sys.executable, "-c", code], root, keep=2**16)
+    head, note, tail = finished.output.partition(b"\n[... ")
+    assert note and len(head) == finished.beginning > 2**15 and len(tail) > 2**19
+    missing = int(tail.split(b" ", 1)[0])
+    end = tail.partition(b"...]\n")[2]
+    assert len(head) + missing + len(end) == finished.total
+    assert (head + b"\n" + end).count(SECRET[:4].encode()) == (head + b"\n" + end).count(SECRET.encode())
+    assert (head + b"\n" + end).count(SECRET[-4:].encode()) == (head + b"\n" + end).count(SECRET.encode())

@@ -67,6 +67,69 @@ async def test_seen_and_undone(workspace: Workspace, repository: Path, command: 
     assert left == before
 
 
+INNER = {
+    "echo x >> .git/modules/sub/config": ".git/modules/sub/config",
+    "echo x > .git/modules/sub/hooks/post-checkout": ".git/modules/sub/hooks/post-checkout",
+    "git -C nested/deep config core.fsmonitor x": "nested/deep/.git/config",
+    "echo x > nested/deep/.git/hooks/pre-commit": "nested/deep/.git/hooks/pre-commit",
+    "git -C tree config --worktree core.pager x": ".git/worktrees/tree/config.worktree",
+    "echo ../elsewhere > .git/worktrees/tree/commondir": ".git/worktrees/tree/commondir",
+}
+
+
+async def add_inner(workspace: Workspace) -> None:
+    """A repository below, a module and a worktree."""
+    made = await workspace.shell(
+        "mkdir .git/modules && git init -q nested/deep && git init -q --separate-git-dir=.git/modules/sub sub && "
+        "git -c user.name=a -c user.email=a@b commit -q --allow-empty -m x && git worktree add -q tree && "
+        "git config extensions.worktreeConfig true && mkdir -p .git/modules/sub/hooks nested/deep/.git/hooks"
+    )
+    assert made.code == 0, made.output
+
+
+@pytest.mark.parametrize("command", INNER)
+async def test_repositories_inside_are_watched(workspace: Workspace, repository: Path, command: str) -> None:
+    await add_inner(workspace)
+    watch = Watch([repository], keep=True)
+    watch.before()
+    before = state(repository)
+    assert (await workspace.shell(command)).code == 0
+    changed = watch.after()
+    assert changed == (repository / INNER[command],)
+    assert watch.restore(changed) == () and state(repository) == before
+
+
+async def test_usual_work_in_repositories_inside_is_no_alarm(workspace: Workspace, repository: Path) -> None:
+    await add_inner(workspace)
+    watch = Watch([repository], keep=True)
+    watch.before()
+    work = "export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b; "
+    work += (
+        "for in in nested/deep sub tree; do (cd $in && echo x >f && git add f && git commit -qm x && git gc -q); done"
+    )
+    assert (await workspace.shell(f"set -e; {work}; git init -q another")).code == 0
+    assert watch.after() == ()
+    assert (await workspace.shell("rm -rf nested sub .git/modules/sub; git worktree remove -f tree")).code == 0
+    assert watch.after() == ()
+    assert (await workspace.shell("mkdir -p nested/deep/.git; echo x > nested/deep/.git/config")).code == 0
+    assert repository / "nested/deep/.git/config" in watch.after()
+
+
+async def test_a_home_has_more_that_starts_programs(
+    workspace: Workspace, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (root / ".bashrc").write_text("mine\n")
+    for home, seen in ((root, [".bashrc", ".config/autostart", "bin"]), (root.parent, [])):
+        monkeypatch.setenv("HOME", str(home))
+        watch = Watch([root], keep=True)
+        watch.before()
+        assert (await workspace.shell("echo x >> .bashrc; mkdir -p .config/autostart bin")).code == 0
+        assert [str(path.relative_to(root)) for path in watch.after()] == seen
+        assert watch.restore(watch.after()) == ()
+        if seen:
+            assert (root / ".bashrc").read_text() == "mine\n" and not (root / "bin").exists()
+
+
 async def test_usual_work_is_no_alarm(workspace: Workspace, repository: Path) -> None:
     watch = Watch([repository])
     watch.before()
