@@ -56,6 +56,7 @@ class Session:
 
     async def send(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn; the last event is a TurnEnded. Closing the iterator early cancels the turn."""
+        text = self._hide(text)
         if self.running:
             raise RuntimeError("a turn is running: steer it or cancel it")
         queue: asyncio.Queue[Event] = asyncio.Queue()
@@ -72,10 +73,14 @@ class Session:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    def _hide(self, text: str) -> str:
+        redactor = self.parts.toolbox.redactor
+        return text if redactor is None else redactor.own(text)
+
     def steer(self, text: str) -> None:
         """Say something to the running turn. It reaches the model inside its next tool result, where it does not
         push the running thoughts out of the model's view; or as the next message, if no tool is called any more."""
-        self.parts.steers.append(text)
+        self.parts.steers.append(self._hide(text))
 
     def answer(self, call_id: str, answer: Answer) -> None:
         """Answer an Asked. Harmless if that call does not wait any more."""

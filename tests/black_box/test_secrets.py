@@ -357,3 +357,12 @@ def test_instructions_hold_no_secrets_and_no_surprises(program: Any, rehearse: A
     ran = program("run", "go", server=server)
     assert ran.code == 0 and "too large" in ran.err
     (program.workspace / "AGENTS.md").unlink()
+
+
+def test_the_key_in_the_users_own_words_goes_nowhere(program: Any, rehearse: Any) -> None:
+    """Pasted with a log, say. What only looks like a secret is the user's to send."""
+    server = rehearse(steps(ANSWER))
+    ran = program("run", f"why is {KEY} refused? and {SECRETS['github-token']}?", server=server)
+    assert ran.code == 0
+    assert KEY.encode() not in server.requests[-1].raw
+    assert SECRETS["github-token"].encode() in server.requests[-1].raw
