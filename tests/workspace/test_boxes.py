@@ -7,6 +7,7 @@ import os
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -58,13 +59,24 @@ def descriptors() -> int:
 
 
 def alive(command: str) -> list[str]:
-    asked = subprocess.run(["ps", "-eo", "stat=,args="], capture_output=True, text=True, check=True)
-    return [line for line in asked.stdout.splitlines() if line.endswith(command) and not line.startswith("Z")]
+    """Numbers of the running processes with this command line."""
+    return [pid for pid, (_, _, line) in processes_now().items() if line == command]
 
 
-def zombies() -> list[str]:
-    asked = subprocess.run(["ps", "-o", "stat=,comm=", "--ppid", str(os.getpid())], capture_output=True, text=True)
-    return [line for line in asked.stdout.splitlines() if line.startswith("Z")]
+def zombies() -> set[str]:
+    """Numbers of the dead children of ours that nobody has laid to rest."""
+    return {pid for pid, (state, parent, _) in processes_now().items() if state == "Z" and parent == os.getpid()}
+
+
+def processes_now() -> dict[str, tuple[str, int, str]]:
+    """(state, parent, command line) by number."""
+    found = {}
+    for place in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # gone meanwhile
+            state, parent, *_ = (place / "stat").read_text().rpartition(")")[2].split()
+            line = (place / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+            found[place.name] = state, int(parent), line
+    return found
 
 
 async def test_a_program_gets_what_its_grant_makes_of_it(root: Path) -> None:
