@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from minicode.events import Answer, Asked, Event, Noted
 from minicode.hooks import Hooks, Said
 from minicode.permission.decide import decide
-from minicode.permission.readonly import plainly_read_only
 from minicode.permission.values import Decision, Standing, Wish
 from minicode.records import Record
 from minicode.sandbox.policy import Grant
@@ -79,8 +78,12 @@ class Gate:
 
     def found_a_way(self, prepared: Prepared) -> None:
         """A call that has effects succeeded: what was refused before may be done by it. Looking around does nothing."""
+        if not self.unmet:
+            return
+        from minicode.permission.readonly import plainly_read_only
+
         command = prepared.arguments.get("command")
-        if self.unmet and not (isinstance(command, str) and plainly_read_only(command)):
+        if not (isinstance(command, str) and plainly_read_only(command)):
             self.unmet.clear()
 
     async def after(self, prepared: Prepared, result: Result, tell: Callable[[Event], None]) -> list[str]:

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from minicode import paths
 from minicode.errors import ConfigError, SandboxError, StorageError
-from minicode.permission.rules import check
 from minicode.permission.values import Rules, Standing, Wish
 from minicode.sandbox.box import Backend, Sandbox
 from minicode.sandbox.places import secret_places, secrets_of_others
@@ -105,15 +104,22 @@ def _asked_to_hide(layered: Layered, folder: Path) -> list[Path]:
 def standing(layered: Layered, contained: Contained, asks: bool, saved: tuple[str, ...]) -> Standing:
     """asks: can somebody be asked? saved: rules the user allowed for this project. Raises ConfigError for a bad one."""
     s = layered.settings
-    for key in ("permissions_allow", "permissions_ask", "permissions_deny"):
-        for rule in getattr(s, key):
-            if wrong := check(rule):
-                raise ConfigError(f"{layered.origins.get(key, 'settings')}: {key.replace('_', '.')}: {wrong}")
+    rules = Rules((*s.permissions_allow, *saved), s.permissions_ask, s.permissions_deny)
+    if any(rules):
+        _check_rules(layered)
     mode = s.permission_mode or ("default" if asks else "auto")
     if contained.policy.level == "read-only" and mode != "bypassPermissions":
         mode = "plan"
-    rules = Rules((*s.permissions_allow, *saved), s.permissions_ask, s.permissions_deny)
     return Standing(mode, rules, contained.state, contained.policy.network, asks)  # type: ignore[arg-type]
+
+
+def _check_rules(layered: Layered) -> None:
+    from minicode.permission.rules import check  # dear, and most people have none
+
+    for key in ("permissions_allow", "permissions_ask", "permissions_deny"):
+        for rule in getattr(layered.settings, key):
+            if wrong := check(rule):
+                raise ConfigError(f"{layered.origins.get(key, 'settings')}: {key.replace('_', '.')}: {wrong}")
 
 
 def look(folder: Folder, prepared: Prepared) -> Wish:
@@ -181,6 +187,10 @@ def _seen(folder: Folder, name: str, deep: bool) -> bool:
 
 def saved_rules(state: Path, folder: Path) -> tuple[str, ...]:
     rules = _saved(state).get(paths.slug(folder), [])
+    if not rules:
+        return ()
+    from minicode.permission.rules import check
+
     return tuple(rule for rule in rules if isinstance(rule, str) and not check(rule))
 
 

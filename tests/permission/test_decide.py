@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import pytest
 
 from minicode.permission.decide import decide
+from minicode.permission.judge import judge
 from minicode.permission.values import MODES, Decision, Rules, Standing, Wish
 from minicode.sandbox.policy import LOOK, Grant
 
@@ -173,3 +175,17 @@ def test_bombs_are_decided_at_once(command: str) -> None:
     began = time.monotonic()
     decide(Wish("bash", "runs", {"command": command, "needs": "host"}), Standing("default", rules, "kernel"))
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("contained", ["kernel", "waived", "none"])
+@pytest.mark.parametrize("effect", ["state", "reads", "writes", "runs"])
+@pytest.mark.parametrize("guarded", ["", "it is an agent's"])
+@pytest.mark.parametrize("arguments", [{}, {"command": "ls"}, {"command": "rm x"}, {"command": "x", "needs": "host"}])
+def test_the_quick_answers_are_those_of_the_table(
+    mode: str, contained: Any, effect: str, guarded: str, arguments: dict[str, Any]
+) -> None:
+    for tool in ("bash", "edit", "mine"):
+        wish = Wish(tool, effect, arguments, "a", guarded)
+        standing = Standing(mode, Rules(), contained)
+        assert decide(wish, standing) == judge(wish, standing)
