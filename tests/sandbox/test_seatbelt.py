@@ -10,7 +10,7 @@ import pytest
 from minicode.sandbox import seatbelt
 from minicode.sandbox.policy import COMMIT, LOOK, Grant, Policy
 
-WORK = Path("/Users/u/work")
+WORK = Path("/Users/u/code")
 POLICY = Policy(
     "workspace-write",
     False,
@@ -41,8 +41,8 @@ def allowed(text: str, operation: str, path: str) -> bool:
 @pytest.mark.parametrize(
     ("operation", "path", "may"),
     [
-        ("file-write-create", "/Users/u/work/a", True),
-        ("file-write-create", "/Users/u/work-evil/a", False),
+        ("file-write-create", "/Users/u/code/a", True),
+        ("file-write-create", "/Users/u/code-evil/a", False),
         ("file-write-data", "/Users/u/.zshrc", False),
         ("file-write-data", "/dev/null", True),
         ("file-read-data", "/Users/u/.zshrc", True),
@@ -51,13 +51,13 @@ def allowed(text: str, operation: str, path: str) -> bool:
         ("file-read-data", "/Users/u/.state/skills/x", True),
         ("file-write-data", "/Users/u/.state/skills/x", False),
         ("file-write-create", "/Users/u/.state/tmp/x", True),
-        ("file-read-data", "/Users/u/work/keys/k", False),
-        ("file-write-create", "/Users/u/work/keys/k", False),
-        ("file-write-create", "/Users/u/work/.git/hooks/x", False),
-        ("file-read-data", "/Users/u/work/.git/config", True),
-        ("file-write-unlink", "/Users/u/work/.git", False),
-        ("file-write-unlink", "/Users/u/work/sub", False),
-        ("file-write-unlink", "/Users/u/work/other", True),
+        ("file-read-data", "/Users/u/code/keys/k", False),
+        ("file-write-create", "/Users/u/code/keys/k", False),
+        ("file-write-create", "/Users/u/code/.git/hooks/x", False),
+        ("file-read-data", "/Users/u/code/.git/config", True),
+        ("file-write-unlink", "/Users/u/code/.git", False),
+        ("file-write-unlink", "/Users/u/code/sub", False),
+        ("file-write-unlink", "/Users/u/code/other", True),
         ("network-outbound", "", False),
         ("network-bind", "", False),
         ("signal", "", False),
@@ -71,8 +71,8 @@ def test_the_last_rule_that_fits_gives_what_the_policy_says(operation: str, path
 @pytest.mark.parametrize("grant", [LOOK, Grant()])
 def test_nothing_but_the_private_folder_is_written_when_only_looking(grant: Grant) -> None:
     text = seatbelt.profile(POLICY._replace(level="read-only"), grant)
-    assert not allowed(text, "file-write-create", "/Users/u/work/a")
-    assert allowed(text, "file-read-data", "/Users/u/work/a")
+    assert not allowed(text, "file-write-create", "/Users/u/code/a")
+    assert allowed(text, "file-read-data", "/Users/u/code/a")
     assert allowed(text, "file-write-create", "/Users/u/.state/tmp/x")
 
 
