@@ -58,8 +58,13 @@ class Contained(NamedTuple):
         return f"{self.found.backend}, {self.policy.level}, network {'on' if self.policy.network else 'off'}"
 
 
-def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str) -> Contained:
-    """Raises SandboxError if a sandbox was asked for by name and cannot be had, ConfigError for a bad `hidden`."""
+def contain(
+    layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str, shown: Path | None = None
+) -> Contained:
+    """shown: the folder of long outputs, which may be read though our state is hidden.
+
+    Raises SandboxError if a sandbox was asked for by name and cannot be had, ConfigError for a bad `hidden`.
+    """
     s = layered.settings
     level = s.sandbox or "workspace-write"
     state = places.state
@@ -72,7 +77,7 @@ def contain(layered: Layered, folder: Path, extra: Sequence[Path], places: paths
         tmp=private_tmp(state, session),
         # Who works in such a folder by choice means to see it; what is ours stays closed.
         hidden=tuple(path for path in named if path in own or path not in (folder, *extra)),
-        shown=_git_settings(_home()),
+        shown=(*_git_settings(_home()), *([shown.resolve()] if shown else [])),
         cache=_cache(state, folder),
     )
     if level == "off":

@@ -92,8 +92,8 @@ def start(plan: Plan) -> Started:
     model = connect(base, key)
     journal, more = open_journal(plan, base)
     try:
-        contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id)
         blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
+        contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id, blobs.folder)
         workspace = Workspace.at(
             base.folder,
             extra,
