@@ -265,7 +265,7 @@ def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
     cached = f", {use.cache_read * 100 // use.context} % cached" if use.context else ""
     price = f", ${cost:.4f}" if cost is not None else ""
     return (
-        f"{ended.steps} steps, thought {ended.returned}/{ended.issued}, "
+        f"{count(ended.steps, 'step')}, thought {ended.returned}/{ended.issued}, "
         f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · {kept}"
     )
 
