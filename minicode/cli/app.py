@@ -48,8 +48,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-sessions_app = typer.Typer(help="List, show and verify saved sessions.", rich_markup_mode=None, no_args_is_help=True)
-app.add_typer(sessions_app, name="sessions")
 
 
 def call(arguments: Sequence[str]) -> int:
@@ -59,6 +57,10 @@ def call(arguments: Sequence[str]) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # what is printed is the same whatever the locale can say
             stream.reconfigure(encoding="utf-8", errors="replace")
+    if arguments[:1] != ["run"]:  # whose start should not pay for what it is not
+        from minicode.cli.sessions_app import sessions_app
+
+        app.add_typer(sessions_app, name="sessions")
     try:
         code = app(args=arguments, prog_name="minicode", standalone_mode=False)
         sys.stdout.flush()  # here, where it can still be said that nobody got it
@@ -253,34 +255,3 @@ def trace(
 for command in (rehearse, trust, login, logout):
     app.command()(command)
 app.command(hidden=True)(chat)  # what `minicode` alone does
-
-
-@sessions_app.command("list")
-def sessions_list(
-    folder: Folder = None,
-    everywhere: Annotated[bool, typer.Option("--all", help="Of all folders.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
-) -> int:
-    """List this folder's sessions, the latest first."""
-    from minicode.cli.sessions import list_
-
-    return list_(folder, everywhere, as_json)
-
-
-@sessions_app.command("show")
-def sessions_show(
-    session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")],
-    thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="Show the thoughts.")] = True,
-) -> int:
-    """Show a session as text, thoughts included."""
-    from minicode.cli.sessions import show
-
-    return show(session, thinking)
-
-
-@sessions_app.command("verify")
-def sessions_verify(session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")]) -> int:
-    """Check a session: damage, pairing, and that every request can be made again byte for byte, thoughts and all."""
-    from minicode.cli.sessions import verify
-
-    return verify(session)
