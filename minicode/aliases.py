@@ -21,6 +21,8 @@ _TOOLS: Mapping[str, str] = {
     "todo": "todowrite settodolist todolist updatetodo updatetodos updateplan plan taskplan writetodos todos "
     "taskwrite tasktracker",
     "run_tests": "runtests runtest test tests pytest unittest testrunner executetests",
+    "recall": "searchhistory historysearch searchmemory memorysearch lookback remember recallhistory "
+    "conversationsearch searchconversation searchsession getentries recallmemory",
     "git": "gitcommand rungit gittool gitstatus gitdiff gitlog gitcommit gitadd gitshow",
 }
 TOOL_ALIASES: Mapping[str, str] = {theirs: ours for ours, names in _TOOLS.items() for theirs in names.split()}
@@ -44,6 +46,10 @@ _ROWS = (
     "todos items plan todolist tasks list tasklist steps",
     "paths path file filepath target targets tests testids testpath test nodeid testfile filter directory name",
     "outputmode mode output",
+    "query pattern regex search q words text keywords searchterm term phrase",
+    "ids id entries entryids entryid entry refs",
+    "around near context neighbours neighbors aroundid entryid id",
+    "kind type kinds role blocktype source in",
     "ignorecase i caseinsensitive insensitive",
     "description reason explanation purpose",
     "content step title task text",

@@ -1,7 +1,7 @@
 """What a turn tells the world: a closed union of plain values, in the order in which they may come.
 
 A turn is TurnStarted, then steps, then exactly one TurnEnded. A step is StepStarted, deltas, one ReplyDone, then for
-each call CallStarted … CallDone. Retrying, Withdrawn and Noted may come at any time in between.
+each call CallStarted … CallDone. Retrying, Withdrawn, Folded and Noted may come at any time in between.
 """
 
 from __future__ import annotations
@@ -120,6 +120,18 @@ class Alarm(NamedTuple):
     text: str
 
 
+class Folded(NamedTuple):
+    """Old entries are folded from now on; they stay in the journal. why: "auto", "asked" or "overflow". before, after:
+    tokens of the next request. thoughts: all that are folded now. clipped: tool outputs that are now shortened."""
+
+    entry_id: str
+    why: str
+    before: int
+    after: int
+    thoughts: int
+    clipped: int
+
+
 class Noted(NamedTuple):
     """Something the user should know. level: "info", "warning" or "error"."""
 
@@ -132,7 +144,8 @@ class TurnEnded(NamedTuple):
 
     reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time", "loop" (the model went in circles) or
     "denied" (a permission was needed and nobody could be asked).
-    text: the last words of the model. error: a sentence, "" if none.
+    text: the last words of the model. error: a sentence, "" if none. returned, issued: as in StepStarted; folded: those
+    that a fold stands for.
     """
 
     reason: str
@@ -143,6 +156,7 @@ class TurnEnded(NamedTuple):
     issued: int
     error: str = ""
     exit_code: int = 0
+    folded: int = 0
 
 
 Event = (
@@ -160,6 +174,7 @@ Event = (
     | Asked
     | Denied
     | Alarm
+    | Folded
     | Noted
     | TurnEnded
 )

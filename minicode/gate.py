@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from minicode.errors import StorageError
 from minicode.events import Answer, Asked, Event, Noted
 from minicode.hooks import Hooks, Said
 from minicode.permission.decide import decide
@@ -30,7 +31,7 @@ class Gate:
     """One session's gate.
 
     standing: what is in force; the user may change it at any time. look: how a prepared call looks to the rules.
-    save: keeps an allow rule for this project, beyond the session.
+    save: keeps an allow rule for this project, beyond the session; it may raise StorageError.
     """
 
     standing: Standing
@@ -124,7 +125,7 @@ class Gate:
             return decision._replace(verdict="deny", reason=reason), "nobody"
         wants = "host" if decision.grant.host else "network" if decision.grant.network else ""
         waiting = self._waiting[call.id] = asyncio.get_running_loop().create_future()
-        told = asyncio.create_task(self.hooks.run("Notification", message=decision.reason))
+        told = asyncio.create_task(self.hooks.notify("permission_prompt", decision.reason))
         tell(Asked(call, decision.reason, wants, decision.always))
         try:
             answer = await waiting
@@ -138,7 +139,10 @@ class Gate:
             rules = self.standing.rules
             self.standing = self.standing._replace(rules=rules._replace(allow=(*rules.allow, decision.always)))
             if answer.keep == "project":
-                self.save(decision.always)
+                try:
+                    self.save(decision.always)
+                except StorageError as error:  # the user has answered: it must not cost the turn
+                    tell(Noted("warning", f"{error} The rule {decision.always} holds for this session only."))
             decision = decision._replace(rule=decision.always)
         return decision._replace(verdict="allow"), "user"
 

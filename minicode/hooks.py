@@ -25,7 +25,7 @@ Verdict = Literal["", "allow", "ask", "deny"]
 # They decide about a call: where one of their hooks cannot be heard, the answer is no.
 _GATES = ("PreToolUse", "PermissionRequest")
 _CANNOT_BLOCK = ("SessionStart", "SessionEnd", "Notification")
-_PLAIN_IS_CONTEXT = ("SessionStart", "UserPromptSubmit")
+_PLAIN_IS_CONTEXT = ("SessionStart", "UserPromptSubmit", "PreCompact")
 # What a matcher is held against, by event. The other events have nothing to match and ask all their hooks.
 _OF_TOOLS = (*_GATES, "PostToolUse")
 _SUBJECTS = {
@@ -41,6 +41,7 @@ _HEARD = 64 * 2**10  # bytes of a hook's output in which a decision is looked fo
 _WORDS = 10_000  # bytes of what one hook says
 _RESPONSE = 100_000  # bytes of a tool's result that a hook is told
 _LAST_SIGNAL = 64
+IDLE = 60.0  # seconds, as over there
 
 
 class Said(NamedTuple):
@@ -48,7 +49,8 @@ class Said(NamedTuple):
 
     blocked: why it must not go on, "" if it may; after PostToolUse and Stop these are words for the model. verdict: on
     a call, given only at PreToolUse and PermissionRequest; the strictest counts, and "deny" comes with `blocked`.
-    context: for the model. notes: sentences for the user. stop: why the turn must end now, "" if it need not.
+    context: for the model; of PreCompact, what the fold should heed. notes: sentences for the user. stop: why the turn
+    must end now, "" if it need not.
     """
 
     blocked: str = ""
@@ -91,6 +93,15 @@ class Hooks:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._ask(hook, matcher, told)) for hook, matcher in chosen]
         return _merged([task.result() for task in tasks])
+
+    async def notify(self, kind: Literal["permission_prompt", "idle_prompt"], message: str) -> Said:
+        """The user is wanted: a call waits for an answer, or the session for the next words."""
+        return await self.run("Notification", message=message, title="minicode", notification_type=kind)
+
+    async def idle(self, seconds: float = IDLE) -> Said:
+        """To be run by a face while it waits for the user's next words, and cancelled when they come."""
+        await asyncio.sleep(seconds)
+        return await self.notify("idle_prompt", "minicode is waiting for your input.")
 
     def _told(self, event: str, tool: str, payload: dict[str, Any]) -> bytes:
         if "tool_response" in payload:

@@ -52,20 +52,13 @@ def store(key: str, config: Path, base_url: str = "") -> str:
     """
     in_keyring = _into_keyring(key)
     kept = {"kept_in": "keyring"} if in_keyring else {"key": key}
-    file = paths.private_dir(config) / FILE
-    fresh = file.with_name(f"{FILE}.{os.getpid()}")
+    if base_url:
+        kept["base_url"] = base_url
+    file = config / FILE
     try:
-        with suppress(FileNotFoundError):
-            fresh.unlink()
-        with open(fresh, "x", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
-            json.dump(kept | ({"base_url": base_url} if base_url else {}), out)
-            out.flush()
-            os.fsync(out.fileno())
-        fresh.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            fresh.unlink()
-        raise StorageError(f"{file} cannot be written: {error.strerror}. The key was not kept.") from None
+        paths.write_private(file, json.dumps(kept).encode())
+    except StorageError as error:
+        raise StorageError(f"{error} The key was not kept.") from None
     return KEYRING if in_keyring else str(file)
 
 

@@ -1,10 +1,11 @@
-"""Where things are: the user's folders, a project's, and what minicode ships. Nothing is made but by `private_dir`."""
+"""Where things are: the user's folders, a project's, what minicode ships; and how private files are put there."""
 
 from __future__ import annotations
 
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -139,6 +140,36 @@ def private_dir(path: Path) -> Path:
             f"{path} cannot be used to keep sessions: {error.strerror}. Set MINICODE_HOME to a folder you can write to."
         ) from error
     return path
+
+
+def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Put a file of ours in its place, whole or not at all, that only we can read (0600), in a `private_dir`.
+
+    durable: it must outlive a power cut. Raises StorageError with path and reason; what was there before stays then.
+    """
+    folder = private_dir(path.parent)
+    half = folder / f".{path.name}.{os.urandom(6).hex()}"
+    try:
+        try:
+            fd = os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(fd, "wb") as file:  # noqa: PTH123 - of a descriptor
+                file.write(data)
+                if durable:
+                    file.flush()
+                    os.fsync(fd)
+            half.replace(path)
+        except BaseException:  # why: whatever ended it, half a file must not stay
+            with suppress(OSError):
+                half.unlink()
+            raise
+        if durable:
+            fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}.") from error
 
 
 def _make_private(path: Path) -> None:

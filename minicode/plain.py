@@ -19,6 +19,7 @@ from minicode.events import (
     CallStarted,
     Denied,
     Event,
+    Folded,
     Noted,
     ReplyDone,
     Retrying,
@@ -107,6 +108,8 @@ class Progress:
             case Denied(call, reason):
                 self._refused.add(call.id)
                 self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
+            case Folded(_, _, before, after, thoughts, clipped):
+                self._line("dim", f"  {folded(before, after, thoughts, clipped)}")
             case Noted(level, text):
                 self._line("dim" if level == "info" else "yellow", f"  {text}")
             case TurnEnded():
@@ -225,6 +228,8 @@ class Stream:
                 self.put("permission", id=call.id, name=call.name, input=dict(call.arguments), denied=reason, by=by)
             case Alarm(call_id, text):
                 self.put("notice", text=text, level="warning", id=call_id)
+            case Folded():
+                self.put("fold", **event._asdict())
             case Retrying(attempt, tries, wait, reason):
                 self.put("retry", attempt=attempt, tries=tries, wait_seconds=round(wait, 3), reason=reason)
             case Noted(level, text):
@@ -246,7 +251,7 @@ def result(ended: TurnEnded, session_id: str, begin: float, cost: float | None, 
         "duration_ms": round((time.monotonic() - begin) * 1000),
         "usage": usage_to_json(ended.usage),
         "total_cost_usd": cost,
-        "thinking": _meter(ended.returned, ended.issued),
+        "thinking": _meter(ended.returned, ended.issued, ended.folded),
         "permission_denials": [],
         "exit_code": ended.exit_code,
         **({"error": ended.error} if ended.error else {}),
@@ -265,9 +270,20 @@ def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
     cached = f", {use.cache_read * 100 // use.context} % cached" if use.context else ""
     price = f", ${cost:.4f}" if cost is not None else ""
     return (
-        f"{count(ended.steps, 'step')}, thought {ended.returned}/{ended.issued}, "
+        f"{count(ended.steps, 'step')}, {meter(ended.returned, ended.issued, ended.folded)}, "
         f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · {kept}"
     )
+
+
+def folded(before: int, after: int, thoughts: int, clipped: int) -> str:
+    """A fold in a line."""
+    what = f"{count(clipped, 'old output')} shortened" if clipped else f"folded, {count(thoughts, 'thought')} with it"
+    return f"{what}: about {before:,} tokens → {after:,}. Nothing is lost: recall finds it, /unfold undoes it."
+
+
+def meter(returned: int, issued: int, folded: int) -> str:
+    """How many of M2's thoughts the next request gives back unchanged, of all it had."""
+    return f"thought {returned}/{issued}" + (f" ({folded} folded)" if folded else "")
 
 
 def stderr_colour() -> bool:
@@ -313,5 +329,5 @@ def _first(text: str) -> str:
     return line if len(line) <= 120 else line[:119] + "…"
 
 
-def _meter(returned: int, issued: int) -> dict[str, int]:
-    return {"issued": issued, "returned": returned}
+def _meter(returned: int, issued: int, folded: int = 0) -> dict[str, int]:
+    return {"issued": issued, "returned": returned, **({"folded": folded} if folded else {})}

@@ -6,10 +6,9 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from minicode import guards, records, turn
-from minicode.context.briefing import Briefing
+from minicode import folding, guards, records, turn
+from minicode.checkpoints import Outlet
 from minicode.context.facts import Instructions
-from minicode.context.history import History
 from minicode.errors import MinicodeError
 from minicode.events import (
     Alarm,
@@ -25,43 +24,14 @@ from minicode.events import (
     ThinkingDelta,
     Withdrawn,
 )
-from minicode.gate import Gate
 from minicode.guards import STOPPED, TOLD, Guards
-from minicode.journal.writer import Journal
-from minicode.limits import Limits
 from minicode.messages import Call, Reply, Request, Usage, reply_to_json
 from minicode.model import catalogue
-from minicode.model.base import Model
+from minicode.parts import Parts
 from minicode.sandbox.policy import Grant
-from minicode.toolbox import Prepared, Toolbox
-from minicode.toolkit import Scope
+from minicode.toolbox import Prepared
 
 STOP_HOOKS = 5  # times in a turn that a hook may send the model back to work
-ScopeOf = Callable[[str, Grant, Callable[[str], None], Callable[[str], None]], Scope]
-
-
-@dataclass(slots=True)
-class Parts:
-    """What a session is made of.
-
-    scope: makes what a tool may use, from a call's id, what it was granted, and places for its progress and for alarms.
-    request: the settings of every request; its system, tools and messages are filled in from the history.
-    """
-
-    journal: Journal
-    model: Model
-    toolbox: Toolbox
-    scope: ScopeOf
-    request: Request
-    briefing: Briefing
-    limits: Limits
-    gate: Gate
-    history: History
-    steers: list[str] = field(default_factory=list)
-
-    def write(self, new: list[records.Record]) -> None:
-        for entry in self.journal.append_many(new) if new else ():
-            self.history.add(entry)
 
 
 @dataclass(slots=True)
@@ -121,14 +91,27 @@ class Running:
             raise MinicodeError(f"A hook ended the turn: {self.parts.gate.stop}")
         self.parts.limits.check(self.steps, self.usage, self.parts.request.model)
         self._let_in()
-        history = self.parts.history
-        request = self.parts.request._replace(system=history.system, tools=history.tools, messages=history.messages())
-        self._asked = request
+        size = len(self.parts.model.encode(self.parts.next_request()).body)
+        self.usage += await folding.make_room(self.parts, self.emit, size)
+        self._asked = self.parts.next_request()
         size = self._record_request()
         await asyncio.to_thread(self.parts.journal.sync)  # the results are durable before the model hears of them
         self.steps += 1
-        self.tell(StepStarted(self.steps, history.given, history.issued, size))
-        return request
+        self.tell(StepStarted(self.steps, self.parts.history.given, self.parts.history.issued, size))
+        return self._asked
+
+    async def overflowed(self, error: str) -> bool:
+        """The server says that the request is too long, whatever was counted here. False if nothing could be folded."""
+        assert self._asked is not None  # what was refused
+        size = self.parts.history.gauge.tokens(len(self.parts.model.encode(self._asked).body))
+        self.parts.budget = self.parts.budget._replace(window=size)  # it is not larger, for the rest of this session
+        clipped = folding.clip(self.parts, self.emit, newest=1)
+        done = await folding.fold(self.parts, self.emit, "overflow", running=True)
+        self.usage += done.usage
+        if not (clipped or done.entry or folding.clip(self.parts, self.emit, newest=0)):
+            return False
+        self.tell(Noted("warning", f"{error} It is shorter now; asking once more."))
+        return True
 
     def _record_request(self) -> int:
         """Journal what is about to be sent, unless it is what was recorded last; returns its size in bytes."""
@@ -194,6 +177,8 @@ class Running:
         return None
 
     async def _call(self, call: Call) -> turn.Outcome:
+        if self._risky(call):
+            await self.parts.checkpoints.before(next(iter(self._prepared)), Outlet(self.parts.write, self.emit))
         if self._risky(call) and call.id not in self._intended:
             self.parts.write([self._intent(call)])
             await asyncio.to_thread(self.parts.journal.sync)
@@ -209,6 +194,10 @@ class Running:
             self.parts.gate.found_a_way(prepared)
         self._asides += await self.parts.gate.after(prepared, result, self.tell)
         return turn.Outcome(result.text, result.failed, tuple(result.show))
+
+    async def keep_files(self) -> None:
+        """At the end of the turn."""
+        await self.parts.checkpoints.after(Outlet(self.parts.write, self.emit))
 
     def _alarm(self, call_id: str, text: str) -> None:
         self.parts.write([("alarm", {"call_id": call_id, "text": text})])

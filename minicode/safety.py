@@ -20,6 +20,7 @@ from minicode.settings import Layered
 from minicode.toolbox import Prepared
 from minicode.workspace.folder import Folder, Refused
 from minicode.workspace.guarded import guard
+from minicode.workspace.unread import find_unread
 
 RULES = "permissions.json"  # what the user allowed for good, by project
 MOST_SEEN = 20_000  # entries of a folder that one command would go through
@@ -59,9 +60,9 @@ class Contained(NamedTuple):
 
 
 def contain(
-    layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str, shown: Path | None = None
+    layered: Layered, folder: Path, extra: Sequence[Path], places: paths.Places, session: str, *shown: Path
 ) -> Contained:
-    """shown: the folder of long outputs, which may be read though our state is hidden.
+    """shown: the folders of long outputs, which may be read though our state is hidden.
 
     Raises SandboxError if a sandbox was asked for by name and cannot be had, ConfigError for a bad `hidden`.
     """
@@ -77,11 +78,18 @@ def contain(
         tmp=private_tmp(state, session),
         # Who works in such a folder by choice means to see it; what is ours stays closed.
         hidden=tuple(path for path in named if path in own or path not in (folder, *extra)),
-        shown=(*_git_settings(_home()), *([shown.resolve()] if shown else [])),
+        shown=(*_git_settings(_home()), *(place.resolve() for place in shown)),
         cache=_cache(state, folder),
     )
     if level == "off":
         return Contained(Sandbox(policy, NOTHING, Backend(), _home()), policy, NOTHING, True)
+
+    def unread(patterns: Sequence[str]) -> tuple[Path, ...]:
+        places, trouble = find_unread(policy.roots, patterns)
+        if trouble:
+            raise SandboxError(f"What the read rules forbid cannot all be kept from the command: {trouble}.")
+        return places
+
     found, backend = enforcement(state if os.access(state, os.W_OK | os.X_OK) else policy.tmp)
     if folder == Path(folder.anchor):
         found = found._replace(writes="none", missing=(*found.missing, "The workspace is /: nothing lies outside it."))
@@ -90,7 +98,7 @@ def contain(
             f"The sandbox {level} ({layered.origins['sandbox']}) cannot be enforced here: {' '.join(found.missing)} "
             "Mend that, or run without one by --sandbox off."
         )
-    return Contained(Sandbox(policy, found, backend, _home()), policy, found, False)
+    return Contained(Sandbox(policy, found, backend, _home(), unread), policy, found, False)
 
 
 def _asked_to_hide(layered: Layered, folder: Path) -> list[Path]:
@@ -149,6 +157,7 @@ def look(folder: Folder, prepared: Prepared) -> Wish:
         guarded,
         below,
         lambda name, deep: not _own_programs(folder) and _seen(folder, name, deep),
+        lambda patterns: find_unread((folder.root, *folder.extra), patterns).trouble,
     )
 
 
@@ -200,16 +209,15 @@ def saved_rules(state: Path, folder: Path) -> tuple[str, ...]:
 
 
 def save_rule(state: Path, folder: Path, rule: str) -> None:
-    """Keep an allow rule for a project. It lies with the user, not in the project, which may only tighten."""
+    """Keep an allow rule for a project. It lies with the user, not in the project, which may only tighten.
+
+    Raises StorageError.
+    """
     every = _saved(state)
     mine = every.setdefault(paths.slug(folder), [])
     if rule not in mine:
         mine.append(rule)
-    file = paths.private_dir(state) / RULES
-    fresh = file.with_suffix(f".{os.getpid()}")
-    with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as out:
-        json.dump(every, out, indent=1)
-    fresh.replace(file)
+    paths.write_private(state / RULES, json.dumps(every, indent=1).encode())
 
 
 def _saved(state: Path) -> dict[str, list[str]]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
-from minicode import records, turn
+from minicode import folding, records, rewinding, turn
 from minicode.context.history import History
-from minicode.errors import LimitReached, MinicodeError, ModelError, StorageError
+from minicode.errors import LimitReached, MinicodeError, ModelError, SessionError, StorageError, UsageError
 from minicode.events import Answer, Event, Noted, TurnEnded, TurnStarted
 from minicode.gate import Gate
 from minicode.guards import Guards
+from minicode.journal import store, tree
 from minicode.journal.repair import sound
 from minicode.journal.writer import Journal
 from minicode.messages import Reply
 from minicode.model.base import Model
-from minicode.running import Parts, Running
+from minicode.parts import Parts
+from minicode.rewinding import FilesMoved, Moved
+from minicode.running import Running
 
 
 class Session:
@@ -27,6 +30,7 @@ class Session:
         self.parts = parts
         self._first = first
         self._task: asyncio.Task[None] | None = None
+        self._moving: asyncio.Task[Moved] | None = None
         self._turn = Running(parts, lambda event: None)
 
     @property
@@ -47,7 +51,7 @@ class Session:
 
     @property
     def running(self) -> bool:
-        return self._task is not None and not self._task.done()
+        return any(task is not None and not task.done() for task in (self._task, self._moving))
 
     @property
     def meter(self) -> tuple[int, int]:
@@ -91,6 +95,89 @@ class Session:
         if self._task is not None:
             self._task.cancel()
 
+    async def fold(self, tell: Callable[[Event], None], guidance: str = "") -> None:
+        """Fold what is old, between turns. guidance: what the summary should care for. Raises UsageError, with the
+        history as it was, if it cannot be done. `cancel` stops it."""
+        if self.running:
+            raise UsageError("A turn is running: fold when it has ended. (It folds by itself when room gets short.)")
+        self._task = asyncio.create_task(self._fold(tell, self._hide(guidance)))
+        await self._task
+
+    async def _fold(self, tell: Callable[[Event], None], guidance: str) -> None:
+        if not self.history.asking and not self.history.messages():
+            raise UsageError("This session is empty: there is nothing to fold.")
+        await self.model.ready()
+        done = await folding.fold(self.parts, tell, "asked", guidance, running=False)
+        if done.reason:
+            raise UsageError(done.reason)
+        self.journal.sync()
+
+    def unfold(self) -> str:
+        """Undo the last fold in force; what it did, in a sentence. Raises UsageError if there is none."""
+        if self.running:
+            raise UsageError("A turn is running: unfold when it has ended.")
+        return folding.unfold(self.parts)
+
+    async def rewind(
+        self, message: str, *, conversation: bool = True, files: bool = False, force: bool = False
+    ) -> Moved:
+        """Go back before a message of the user's on the live branch; with the files, to what they were then.
+
+        force: over what the user changed since. Raises UsageError while a turn runs, SessionError if there is no such
+        message, and what `Snapshots.restore` raises, with everything as it was.
+        """
+        self._still("rewind")
+        target = tree.find(tree.said(self.journal.branch), message)
+        to = target.tree if files else ""
+        return await self._move(
+            "rewind", to, target.id, force, lambda f: rewinding.rewind(self.journal, target, f, conversation)
+        )
+
+    async def redo(self, *, force: bool = False) -> Moved:
+        """Go back to where the last rewind came from, files too if they were rewound. Raises as `rewind`, SessionError
+        if nothing was rewound since something was said."""
+        self._still("redo")
+        back = rewinding.redoable(self.journal.entries)
+        to = back.files[0] if back.files else ""
+        return await self._move("redo", to, "", force, lambda f: rewinding.redo(self.journal, back, f))
+
+    def rename(self, name: str) -> None:
+        """Raises UsageError if that is no name, or another session of the project has it."""
+        if self.journal.path:
+            store.check_name(self.journal.path, name)
+        self.journal.append("name", {"name": name})
+
+    def label(self, entry: str, text: str) -> None:
+        """Raises SessionError if there is no such entry."""
+        rewinding.label(self.journal, entry, text)
+
+    def _still(self, what: str) -> None:
+        if self.running:
+            raise UsageError(f"A turn is running: {what} when it has ended, or stop it first.")
+
+    async def _move(
+        self, by: str, to: str, since: str, force: bool, record: Callable[[FilesMoved | None], Moved]
+    ) -> Moved:
+        """to, since: as `rewinding.restore` wants them; no snapshot, no files. Who waits may be cancelled; the work is
+        not, for files that have moved must be on record."""
+        snapshots = self.parts.checkpoints.snapshots
+
+        async def work() -> Moved:
+            files = None
+            if to and snapshots is None:
+                raise SessionError("No snapshots of files are kept in this session.")
+            if to and snapshots:
+                entries = self.journal.entries
+                files = await asyncio.to_thread(rewinding.restore, snapshots, entries, to, by, force, since)
+            moved = record(files)
+            if moved.conversation:
+                self.parts.history = History(sound(self.journal.branch))
+                self.parts.fold_after = 0
+            return moved
+
+        self._moving = asyncio.create_task(work())
+        return await asyncio.shield(self._moving)
+
     async def close(self, reason: str = "exit") -> None:
         """The end of the session in this process."""
         await self.gate.hooks.run("SessionEnd", reason=reason)
@@ -118,6 +205,8 @@ class Session:
             reason, error, code = self._turn.stop or "failed", str(trouble), trouble.exit_code
         except Exception as bug:  # why: a face waits for the end of the turn, whatever breaks in it
             reason, error, code = "failed", f"internal error: {type(bug).__name__}: {bug} (at {_place_of(bug)}).", 1
+        with contextlib.suppress(asyncio.CancelledError):  # stopped twice: the next turn's first snapshot must do
+            await self._turn.keep_files()
         self._end(reason, error, code)
 
     async def _converse(self, text: str) -> Reply:
@@ -125,11 +214,15 @@ class Session:
         await self.model.ready()
         for note in notes:
             self._turn.tell(Noted("warning", note))
-        mended = False
+        mended = folded = False
         while True:
             try:
                 return await turn.run_turn(self.model, self._turn.doors)
             except ModelError as error:
+                if error.kind == "context" and not folded:
+                    folded = True
+                    if await self._turn.overflowed(str(error)):
+                        continue
                 if error.kind != "pairing" or mended:
                     raise
                 # The server does not see our pairs as we do: build the history anew from the disk, once.
@@ -150,7 +243,8 @@ class Session:
         elif news := self.parts.briefing.news(self.history.facts.get("instructions", {})):
             said = f"{said}\n\n[minicode: instruction files have changed.\n{news.text}]"
             first.append(self._turn.learned(news))
-        self.parts.write([*first, ("user", {"text": text + said})])
+        typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
+        self.parts.write([*first, ("user", {"text": text + said, **typed})])
         self.journal.sync()
         self._turn.emit(TurnStarted(self.journal.id, text))
         return notes
@@ -176,10 +270,21 @@ class Session:
             if reason != "done" and (done.thinking or done.text):
                 partial = {"thinking": "".join(done.thinking), "text": "".join(done.text), "why": reason}
                 self.parts.write([("partial", partial)])
-            self.parts.write([records.end(reason, error)])
+            self.parts.write([*self._title(), records.end(reason, error)])
             self.journal.sync()
-        back, issued = self.meter
-        done.emit(TurnEnded(reason, done.answer, done.usage, done.steps, back, issued, error, code))
+        thoughts = (*self.meter, error, code, self.history.folded)
+        done.emit(TurnEnded(reason, done.answer, done.usage, done.steps, *thoughts))
+
+    def _title(self) -> list[records.Record]:
+        """After the first turn the session gets a title, if its user gave it no name."""
+        gist = self.journal.gist
+        words = next(iter(tree.said(self.journal.branch)), None)
+        if gist.title or gist.name or words is None:
+            return []
+        from minicode.journal.title import title
+
+        text = title(words.text)
+        return [("title", {"title": text, "by": "local"})] if text else []
 
 
 def _place_of(bug: Exception) -> str:

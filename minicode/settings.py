@@ -68,6 +68,12 @@ class Settings:
     base_url: str = setting("https://api.minimax.io", "root of the endpoint, …/anthropic, …/v1 or a full path")
     temperature: float = setting(1.0, "sampling temperature, clamped into (0, 1]")
     output_tokens: int = setting(16384, "tokens a single reply may take, thinking included", least=1)
+    context_window: int = setting(0, "tokens the model can read; 0 means what is known of it", least=0)
+    fold_at: float = setting(
+        0.8, "part of the window at which old entries are folded; 0 means only when asked", least=0
+    )
+    titles: str = setting("local", "what a session's title is made by", choices=("local", "model"))
+    snapshots: str = setting("on", "keep the files before each step, for /rewind", choices=("on", "off"))
     max_turns: int = setting(0, "model calls a single prompt may take; 0 means no limit", least=0)
     max_budget_usd: float = setting(0.0, "money a run may cost; 0 means no limit", least=0)
     max_tokens: int = setting(0, "tokens a run may use, cached ones included; 0 means no limit", least=0)

@@ -2,43 +2,51 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from minicode import __version__, keys, paths, safety
+from minicode import keys, paths, resuming, safety
+from minicode.checkpoints import Checkpoints
 from minicode.context import facts
 from minicode.context.briefing import Briefing
+from minicode.context.budget import Budget
 from minicode.context.history import History
-from minicode.errors import SessionError, StorageError
+from minicode.errors import StorageError
 from minicode.gate import Gate
 from minicode.ground import Ground, ground, load_prompt, load_tools, untrusted
 from minicode.hooks import Hooks
-from minicode.journal import store
 from minicode.journal.blobs import Blobs
-from minicode.journal.repair import closing, sound
+from minicode.journal.repair import sound
 from minicode.journal.writer import Journal
 from minicode.limits import Limits
 from minicode.messages import Request, spec_to_json
 from minicode.model.client import EndpointModel
 from minicode.model.clocks import Clocks
 from minicode.model.endpoint import endpoint
+from minicode.opening import inherited, open_journal
+from minicode.parts import Parts, ScopeOf
 from minicode.redact import Redactor, known_secrets
-from minicode.running import Parts, ScopeOf
 from minicode.safety import Contained
 from minicode.sandbox.policy import Grant
 from minicode.session import Session
 from minicode.settings import Settings
 from minicode.toolbox import Toolbox
-from minicode.toolkit import Scope
+from minicode.toolkit import Line, Result, Scope
 from minicode.workspace.environment import for_tools
 from minicode.workspace.files import Files
 from minicode.workspace.folder import Folder
 from minicode.workspace.workspace import Workspace
+
+if TYPE_CHECKING:  # loaded with the first step that needs it
+    from minicode.workspace.snapshots.snapshots import Snapshots
 
 REMEMBERED = 50  # endpoints whose surface is kept
 
@@ -47,12 +55,14 @@ REMEMBERED = 50  # endpoints whose surface is kept
 class Plan:
     """What the command line asked for. resume: None for a new session, "" for the folder's latest, else id or name.
 
+    fork: go on in a new session that begins as the resumed one; that one stays as it is, and may be in use.
     trust: trust the folder for this once. asks: there is somebody who can be asked.
     """
 
     folder: Path | None = None
     extra: tuple[Path, ...] = ()
     resume: str | None = None
+    fork: bool = False
     name: str | None = None
     ephemeral: bool = False
     trust: bool = False
@@ -69,18 +79,27 @@ class Started:
     notes: tuple[str, ...]
     blobs: Blobs
     contained: Contained
+    key: str = field(repr=False)  # the environment has it no more
+    title_prompt: Callable[[], str] = str
 
     async def close(self) -> None:
+        if self.settings.titles == "model":
+            from minicode.cli.titles import entitle
+
+            await entitle(self.session, self.title_prompt)
         await self.session.close()
         safety.sweep(self.contained.policy.tmp)
         if self.session.journal.path is None:
             self.blobs.delete()
 
 
-def start(plan: Plan) -> Started:
-    """Raises the errors of every part, each with its sentence and exit code."""
+def start(plan: Plan, key: str = "") -> Started:
+    """Raises the errors of every part, each with its sentence and exit code.
+
+    key: what an earlier start of this process found.
+    """
     base = ground(plan.folder, plan.trust, plan.flags, plan.assignments)
-    key, _ = keys.find(os.environ, base.places.config)
+    key = key or keys.find(os.environ, base.places.config)[0]
     environment = for_tools(os.environ, key)
     redactor = Redactor(known_secrets(os.environ, key))
     keys.hide(os.environ)
@@ -90,14 +109,15 @@ def start(plan: Plan) -> Started:
         notes.append(f"{', '.join(base.judged.present)}: not used, {untrusted(base)}")
     extra = [paths.work_folder(folder, "--add-dir") for folder in plan.extra]
     model = connect(base, key)
-    journal, more = open_journal(plan, base)
+    journal, more = open_journal(base, plan.resume, plan.name, fork=plan.fork, ephemeral=plan.ephemeral)
     try:
         blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
-        contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id, blobs.folder)
+        shown = [blobs.folder, *inherited(journal, base.places.sessions)]
+        contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id, *shown)
         workspace = Workspace.at(
             base.folder,
             extra,
-            readable=[blobs.folder],
+            readable=shown,
             environment=environment,
             box=contained.box,
             hidden=contained.policy.hidden,
@@ -112,21 +132,44 @@ def start(plan: Plan) -> Started:
         journal,
         model,
         toolbox,
-        scopes(workspace, blobs),
+        scopes(workspace, [Blobs(folder) for folder in shown], journal),
         blank_request(base.settings),
         briefing(base, toolbox, contained.policy.hidden),
         Limits(*(getattr(base.settings, n) for n in ("max_turns", "max_budget_usd", "max_tokens", "timeout"))),
         gate,
         History(sound(journal.branch)),
+        Budget(base.settings.context_window, base.settings.fold_at),
+        lambda: load_prompt(base, "fold", "", ""),
+        Checkpoints(lambda: snapshots(plan, base, workspace, contained)),
     )
-    if contained.state == "none" and gate.standing.mode != "bypassPermissions":
-        notes.append(
-            f"No sandbox holds commands here: {' '.join(contained.found.missing)} "
-            + ("Every command that does more than look is asked for." if plan.asks else "Only looking is allowed; ")
-            + ("" if plan.asks else "-y or --sandbox off lets the rest run with your rights.")
-        )
+    notes += unheld(contained, gate.standing.mode, plan.asks)
+    if plan.resume is not None and (price := resuming.cost(parts)):
+        notes.append(f"Going on in session {journal.id}: {price}.")
     first = (("sandbox", {"mode": gate.standing.mode, **contained.summary()}),)
-    return Started(Session(parts, first), base.settings, base.folder, (*notes, *more), blobs, contained)
+    notes += more
+    session = Session(parts, first)
+    ask_title = partial(load_prompt, base, "title", "", "")
+    return Started(session, base.settings, base.folder, tuple(notes), blobs, contained, key, ask_title)
+
+
+def unheld(contained: Contained, mode: str, asks: bool) -> list[str]:
+    """What to say where nothing holds commands."""
+    if contained.state != "none" or mode == "bypassPermissions":
+        return []
+    rest = "Every command that does more than look is asked for."
+    if not asks:
+        rest = "Only looking is allowed; -y or --sandbox off lets the rest run with your rights."
+    return [f"No sandbox holds commands here: {' '.join(contained.found.missing)} {rest}"]
+
+
+def snapshots(plan: Plan, base: Ground, workspace: Workspace, contained: Contained) -> Snapshots | None:
+    """Of the workspace's files; none for a session that is not kept."""
+    if plan.ephemeral or base.settings.snapshots == "off":
+        return None
+    from minicode.workspace.snapshots.snapshots import Snapshots
+
+    store = base.places.state / "snapshots" / paths.slug(base.folder)
+    return Snapshots(store, (workspace.root, *workspace.folder.extra), contained.policy.hidden)
 
 
 def make_gate(
@@ -177,47 +220,27 @@ def blank_request(s: Settings) -> Request:
     return Request(s.model, "", (), (), max_tokens=s.output_tokens, temperature=s.temperature)
 
 
-def open_journal(plan: Plan, base: Ground) -> tuple[Journal, list[str]]:
-    """A new journal, or an old one, mended so that every call has its result; and what the user should know."""
-    header = {"folder": str(base.folder), "minicode": __version__, "name": plan.name}
-    if plan.resume is None:
-        if plan.ephemeral:
-            return Journal.ephemeral(header), []
-        return Journal.create(paths.private_dir(base.places.sessions_of(base.folder)), header), []
-    project = paths.slug(base.folder)
-    if plan.resume:
-        path = store.find(base.places.sessions, plan.resume, project)
-    else:
-        found = store.latest(base.places.sessions, project)
-        if found is None:
-            raise SessionError(f"There is no session of {base.folder} to go on with. Start one without -c.")
-        path = found
-    journal = Journal.open(path)
-    notes = [journal.warning] if journal.warning else []
-    if journal.damaged or journal.torn:
-        notes.append(
-            f"Session {journal.id} was damaged: {journal.damaged} unreadable lines are skipped"
-            f"{', its end was cut off' if journal.torn else ''}. All else is used; nothing was deleted."
-        )
-    if mending := closing(journal.branch):
-        journal.append_many(mending)
-        notes.append(f"{len(mending)} tool calls were cut short when minicode last stopped; the model is told so.")
-    if plan.name:
-        journal.append("name", {"name": plan.name})
-    return journal, notes
+def scopes(workspace: Workspace, blobs: Sequence[Blobs], journal: Journal) -> ScopeOf:
+    """Makes what a tool may use while it runs a call. blobs: where long output is kept, and where it was before."""
 
+    def read(id_: str) -> bytes | None:
+        return next((data for place in blobs if (data := place.get(id_)) is not None), None)
 
-def scopes(workspace: Workspace, blobs: Blobs) -> ScopeOf:
-    """Makes what a tool may use while it runs a call. blobs: where long output is kept."""
+    async def recall(query: str, ids: Sequence[str], around: str, kind: str, limit: int) -> Result:
+        from minicode.context.recall import Quest, recall  # 5 ms, for a tool that is seldom called
+
+        quest = Quest(query, tuple(ids), around, kind, limit)
+        found = await asyncio.to_thread(recall, tuple(journal.branch), quest, read)
+        return Result(found.text, (Line(found.gist),), found.failed)
 
     def spill(data: bytes) -> str:
         try:
-            return str(blobs.folder / blobs.put(data))
+            return str(blobs[0].folder / blobs[0].put(data))
         except StorageError:
             return ""  # the head and tail are in the result; the model is told that there is no more
 
     def scope(call_id: str, grant: Grant, say: Callable[[str], None], alarm: Callable[[str], None]) -> Scope:
-        return Scope(workspace=workspace.granting(grant), call_id=call_id, say=say, spill=spill, alarm=alarm)
+        return Scope(workspace.granting(grant), call_id, say=say, spill=spill, alarm=alarm, recall=recall)
 
     return scope
 
@@ -228,7 +251,7 @@ def briefing(base: Ground, toolbox: Toolbox, hidden: tuple[Path, ...]) -> Briefi
     hidden: what instruction files must not lead to: whoever made the folder, or a command, may have put a link there.
     """
     most = base.settings.instructions_bytes
-    seen: list[Any] = [None]
+    seen: list[Any] = [None]  # how the files looked, and which of them the model had been told, at the last look
     hide = toolbox.redactor.text if toolbox.redactor else str
     inside = Folder.at(facts.top(base.folder), hidden=hidden)
 
@@ -250,7 +273,7 @@ def briefing(base: Ground, toolbox: Toolbox, hidden: tuple[Path, ...]) -> Briefi
             text = load_prompt(base, text, here, told.text)
         if base.settings.append_system_prompt:
             text = f"{text}\n\n{base.settings.append_system_prompt}"
-        seen[0] = facts.stamp(files())
+        seen[0] = facts.stamp(files()), dict(told.digests)
         data = {
             "prompt": text,
             "tools": [spec_to_json(spec) for spec in toolbox.specs],
@@ -260,7 +283,7 @@ def briefing(base: Ground, toolbox: Toolbox, hidden: tuple[Path, ...]) -> Briefi
         return data, told.notes
 
     def news(digests: Mapping[str, Any]) -> facts.Instructions | None:
-        now = facts.stamp(found := files())
+        now = facts.stamp(found := files()), dict(digests)  # a rewind can take back what was told
         if now == seen[0]:
             return None
         seen[0] = now
@@ -281,11 +304,5 @@ def _remembered(memory: Path) -> dict[str, str]:
 def _remember(memory: Path, root: str, surface: str) -> None:
     known = {name: kept for name, kept in _remembered(memory).items() if name != root}
     newest = dict([*known.items(), (root, surface)][-REMEMBERED:])
-    try:
-        paths.private_dir(memory.parent)
-        fresh = memory.with_suffix(f".{os.getpid()}")
-        with open(fresh, "w", encoding="utf-8", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            json.dump(newest, file, indent=1)
-        fresh.replace(memory)
-    except (OSError, StorageError):
-        return  # it is only a memory: the next start asks the endpoint again
+    with suppress(StorageError):  # it is only a memory: the next start asks the endpoint again
+        paths.write_private(memory, json.dumps(newest, indent=1).encode(), durable=False)

@@ -6,24 +6,23 @@ import asyncio
 import importlib.util
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from minicode import repair
 from minicode.errors import MinicodeError
 from minicode.messages import Call, ToolSpec
-from minicode.redact import MARKED, Redactor
+from minicode.redact import MARKED, Overlap, Redactor
 from minicode.schema import Signature, UnfitError, signature_of
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
-from minicode.text import clean, clip
+from minicode.text import clean, clean_output, clip
 from minicode.toolkit import Result, Scope, Toolfile
 
 Verify = Callable[[Path, bytes], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(NamedTuple):
     """A loaded tool. origin: the place it came from; replaces: origins of tools of the same name it won over."""
 
     name: str
@@ -50,8 +49,7 @@ class Broken(NamedTuple):
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A call made ready: what will run with which arguments, or why it cannot.
 
     effect: "reads", "writes", "runs", "state", or "" if nothing will run. repairs: what was mended, for the model.
@@ -116,7 +114,7 @@ class Toolbox:
                     broken.append(Broken(path, origin, _one_line(error)))
                     continue
                 if older := tools.get(name):
-                    tool = replace(tool, replaces=(*older.replaces, older.origin))
+                    tool = tool._replace(replaces=(*older.replaces, older.origin))
                 tools[name] = tool
         return cls(tools, broken, redactor=redactor)
 
@@ -140,6 +138,8 @@ class Toolbox:
         if prepared.error is not None or prepared.tool is None:
             return Result(prepared.error or f"There is no tool {prepared.call.name}.", failed=True)
         hide = _as_it_is if self.redactor is None else self.redactor.text
+        live = _Live(scope.say, self.redactor)
+        scope = replace(scope, live=live.feed)
         if self.redactor is not None:
             scope = _redacting(scope, self.redactor)
         try:
@@ -150,6 +150,8 @@ class Toolbox:
             result = Result(str(error), failed=True)
         except (Exception, SystemExit) as error:  # why: a tool's failure is news for the model, never the turn's end
             result = Result(f"{prepared.tool.name} failed: {_one_line(error)}", failed=True)
+        finally:
+            live.close()
         return _finish(result, prepared.repairs, scope, hide)
 
 
@@ -229,6 +231,50 @@ def _redacting(scope: Scope, redactor: Redactor) -> Scope:
         alarm=lambda text: scope.alarm(redactor.text(text)),
         spill=lambda data: scope.spill(redactor.data(data)),
     )
+
+
+class _Live:
+    """Output while it comes: whole lines of it, a little, not too often, and no secret that came in pieces."""
+
+    _PAUSE = 0.2  # seconds
+    _KEPT = 2**16  # bytes at most between two tellings; of more, the beginning is left out
+    _SHOWN = 2000  # characters at a time
+
+    def __init__(self, say: Callable[[str], None], redactor: Redactor | None) -> None:
+        self._say = say
+        self._redactor = redactor
+        self._hide = self._fresh()
+        self._waiting = bytearray()
+        self._last = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+
+    def feed(self, data: bytes) -> None:
+        self._waiting += data
+        if len(self._waiting) > self._KEPT:
+            # What is left of a torn line could be half a secret.
+            del self._waiting[: self._waiting.find(b"\n", len(self._waiting) - self._KEPT) + 1 or None]
+            self._hide = self._fresh()
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_at(max(self._last + self._PAUSE, loop.time()), self._tell)
+
+    def _fresh(self) -> Callable[[str], str]:
+        return Overlap(self._redactor).feed if self._redactor else _as_it_is
+
+    def close(self) -> None:
+        """The rest is in the result."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _tell(self) -> None:
+        self._timer = None
+        # A line that goes on may end within a letter, an escape code or a secret.
+        cut = max(self._waiting.rfind(b"\n") + 1, self._waiting.rfind(b"\r"))
+        lines = clean_output(bytes(self._waiting[:cut]))
+        del self._waiting[:cut]
+        if lines and (text := self._hide(lines if lines.endswith("\n") else f"{lines}\n")):
+            self._last = asyncio.get_running_loop().time()
+            self._say(text[-self._SHOWN :])
 
 
 def _writes_a_mark(arguments: Mapping[str, Any]) -> str | None:

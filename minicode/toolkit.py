@@ -13,7 +13,7 @@ a flat TypedDict or a pydantic model; `T | None = None` makes one optional. `sco
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -71,21 +71,32 @@ class Result:
     failed: bool = False
 
 
+# Looks back into the session; asked for query, ids, around, kind and limit, as context.recall.Quest has them.
+Recall = Callable[[str, Sequence[str], str, str, int], Awaitable[Result]]
+
+
+async def _no_past(*asked: object) -> Result:
+    return Result("There is no session here to look back into.", failed=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one call may work with.
 
-    say: tell the human about progress. spill: keep a long output and give the path or name under which the model can
-    read it, "" if it is not kept. alarm: tell the human of something that should not have been. hide: takes the secrets
-    out of a text.
+    say: tell the human about progress. live: let the human see a program's output as it comes, a little of it. spill:
+    keep a long output and give the path or name under which the model can read it, "" if it is not kept. alarm: tell
+    the human of something that should not have been. hide: takes the secrets out of a text. recall: quotes what was
+    said before in this session.
     """
 
     workspace: Workspace
     call_id: str = ""
     say: Callable[[str], None] = lambda text: None
+    live: Callable[[bytes], None] = lambda data: None
     spill: Callable[[bytes], str] = lambda data: ""
     alarm: Callable[[str], None] = lambda text: None
     hide: Callable[[str], str] = lambda text: text
+    recall: Recall = _no_past
 
     def fit(self, text: str, whole: bytes | None = None, limit: int = CAP) -> str:
         """The text if it is short, else head and tail of it; `whole` (by default the text itself) is spilled then."""

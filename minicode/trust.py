@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minicode.errors import ConfigError, StorageError, UsageError
-from minicode.paths import PROJECT, Places, private_dir
+from minicode.paths import PROJECT, Places, private_dir, write_private
 from minicode.text import clean
 
 OFFERED = (".mcp.json",)
@@ -131,7 +131,7 @@ def accept(offer: Offer, places: Places) -> None:
         for name, data in offer.files.items():
             if len(data) <= min(KEPT, left):
                 left -= len(data)
-                _put(private_dir(places.state / "trusted") / offer.digests[name], data)
+                write_private(places.state / "trusted" / offer.digests[name], data)
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         records[offer.identity.path] = Record(offer.identity, at, offer.digests)
 
@@ -275,32 +275,13 @@ def _changing(places: Places) -> Iterator[dict[str, Record]]:
                 store.replace(store.with_suffix(".damaged"))
             yield records
             folders = [{**r.identity._asdict(), "at": r.at, "files": dict(r.files)} for r in records.values()]
-            _put(store, json.dumps({"version": 1, "folders": folders}, indent=1).encode())
+            write_private(store, json.dumps({"version": 1, "folders": folders}, indent=1).encode())
             wanted = {digest for record in records.values() for digest in record.files.values()}
             for kept in (places.state / "trusted").glob("*"):
                 if kept.name not in wanted:
                     kept.unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"{store} could not be written: {error.strerror}.") from error
-
-
-def _put(path: Path, data: bytes) -> None:
-    """Atomic and durable, readable by the user only."""
-    half = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(half, "wb", opener=_private) as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        half.replace(path)
-    except BaseException:  # why: whatever ended it, half a file must not stay
-        half.unlink(missing_ok=True)
-        raise
-    fd = os.open(path.parent, _FOLDER)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
 
 
 def _private(path: str, flags: int) -> int:

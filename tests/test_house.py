@@ -23,11 +23,27 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
         "permission": ("permission",),
         "hooks": ("hooks",),
         "context": ("context",),
+        "export": ("export",),
+        "foreign": ("foreign",),
     },
-    {"loop": ("turn", "guards", "limits", "records", "gate", "running")},
+    {
+        "loop": (
+            "turn",
+            "guards",
+            "limits",
+            "records",
+            "gate",
+            "checkpoints",
+            "parts",
+            "folding",
+            "resuming",
+            "rewinding",
+            "running",
+        )
+    },
     {"session": ("session",)},
     {"faces": ("plain",), "lab": ("lab",)},
-    {"top": ("start", "safety", "ground", "cli", "__main__")},
+    {"top": ("start", "opening", "safety", "ground", "cli", "__main__")},
 ]
 FACES = ("plain",)
 FACES_MAY = ("session", "events", "messages", "show", "settings", "text")

@@ -1,8 +1,6 @@
 """Run a shell command."""
 
 import re
-import time
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 from minicode.toolkit import CAP, Finished, Output, Result, Scope, clean_output, tool
@@ -33,11 +31,12 @@ async def bash(
 ) -> Result:
     """Run a command in the workspace root. Each call is a new shell with empty stdin and no terminal. It ends when the
     shell does: whatever is left in the background is stopped. Output over 30 kB is cut in the middle. It runs in a
-    sandbox: writes only in the workspace and /tmp, no network, .git read-only (use the git tool)."""
+    sandbox: writes only in the workspace and /tmp, .git read-only (use the git tool), no network if the user did not
+    open it."""
     del description, needs  # for whoever approves the call
     seconds = min(max(timeout / 1000 if timeout >= MILLISECONDS else timeout, 1), LONGEST)
     with scope.workspace.watched(scope.alarm) as alarms:
-        finished = await scope.workspace.shell(command, seconds=seconds, on_output=_teller(scope.say))
+        finished = await scope.workspace.shell(command, seconds=seconds, on_output=scope.live)
     text = clean_output(finished.output).rstrip("\n")
     notes = []
     if finished.ended == "time":
@@ -65,22 +64,9 @@ def in_the_way(scope: Scope, finished: Finished, text: str) -> str:
     if GIT.search(said):
         return ".git is read-only in the sandbox; use the git tool"
     if CLOSED.search(said):
-        return 'the sandbox writes only in the workspace and /tmp; if it must be, call again with needs="host"'
+        kept = ", and rules keep files from being read" if scope.workspace.processes.grant.unread else ""
+        return f'the sandbox writes only in the workspace and /tmp{kept}; if it must be, call again with needs="host"'
     if REFUSED.search(said):  # a socket, a write, a privilege: it does not say which
         closed = "has no network and writes" if not scope.workspace.processes.grant.network else "writes"
         return f'the sandbox {closed} only in the workspace and /tmp; if need be call with needs="network" or "host"'
     return ""
-
-
-def _teller(say: Callable[[str], None]) -> Callable[[bytes], None]:
-    """Tells the human of new output, a little of it and not too often."""
-    last = float("-inf")
-
-    def tell(data: bytes) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last >= 0.2:
-            last = now
-            say(clean_output(data[-2000:]))
-
-    return tell

@@ -81,7 +81,8 @@ async def git(
         raise Refused(f"{asked}. It does: {', '.join(GIVEN)}. Use bash for anything else.")
     rest = words[1:]
     check(scope, name, rest)
-    finished = await run_git(scope.workspace, [name, *given(name, rest), *rest], writes=changes(name, rest))
+    words = [name, *given(name, rest), *rest]
+    finished = await run_git(scope.workspace, words, writes=changes(name, rest), by_rules=True)
     if finished.code or finished.ended:
         return Result(git_problem(finished), (Output(clean_output(finished.errors)),), failed=True)
     text = clean_output(finished.output + finished.errors).rstrip("\n")

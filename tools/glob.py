@@ -17,10 +17,11 @@ async def glob(
     under = folder.resolve(path)
     # Models also give the whole path as the pattern.
     found = await list_files(scope.workspace, under, pattern.removeprefix(f"{under}/"))
-    if not found:
-        return Result(f"No file matches {pattern}.", (Line(f"{pattern}: no files"),))
+    files, more = found.files, f"\n[{found.note}]" if found.note else ""
+    if not files:
+        return Result(f"No file matches {pattern}.{more}", (Line(f"{pattern}: no files"),))
     limit = max(limit, 1)
-    lines = [folder.show(file) for file in found[:limit]]
-    if len(found) > limit:
-        lines.append(f"[{limit} of {len(found):,} files; narrow the pattern or raise limit]")
-    return Result("\n".join(lines), (Line(f"{pattern}: {count(len(found), 'file')}"),))
+    lines = [folder.show(file) for file in files[:limit]]
+    if len(files) > limit:
+        lines.append(f"[{limit} of {len(files):,} files; narrow the pattern or raise limit]")
+    return Result("\n".join(lines) + more, (Line(f"{pattern}: {count(len(files), 'file')}"),))

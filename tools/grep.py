@@ -27,7 +27,8 @@ async def grep(
     rows = found.rows
     if not rows:
         note = " in the time there was; search a smaller part" if found.partial else ""
-        return Result(f"No matches{note}.", (Line(f"{pattern!r}: no matches"),))
+        more = f"\n[{found.note}]" if found.note else ""
+        return Result(f"No matches{note}.{more}", (Line(f"{pattern!r}: no matches"),))
 
     def told(row: Row) -> str:
         name = folder.show(Path(row.path))
@@ -44,4 +45,6 @@ async def grep(
     total = f"{'more than ' if found.partial else ''}{count(len(rows), 'row')}"
     if len(rows) > limit or found.partial:
         lines.append(f"[{min(limit, len(rows))} of {total}; narrow the search or raise limit]")
+    if found.note:
+        lines.append(f"[{found.note}]")
     return Result("\n".join(lines), (Line(f"{pattern!r}: {total}"),))

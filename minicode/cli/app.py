@@ -21,6 +21,7 @@ from minicode.cli.commands import (
     Continue,
     DisallowedTools,
     Folder,
+    Fork,
     Mode,
     ModelId,
     Name,
@@ -35,6 +36,7 @@ from minicode.cli.commands import (
     logout,
     plan_of,
     trust,
+    which_session,
 )
 from minicode.cli.rehearse import rehearse
 from minicode.errors import MinicodeError
@@ -125,6 +127,7 @@ def run(
     prompt: Annotated[str | None, typer.Argument(help="What to do. Text on stdin is appended.")] = None,
     continue_: Continue = False,
     resume: Resume = None,
+    fork: Fork = False,
     name: Name = None,
     model: ModelId = None,
     folder: Folder = None,
@@ -178,11 +181,12 @@ def run(
             plan_of(
                 folder,
                 add_dir,
-                resume or ("" if continue_ else None),
+                which_session(continue_, resume, fork),
                 name,
                 trust,
                 flags,
                 assignments,
+                fork=fork,
                 ephemeral=ephemeral,
             ),
             prompt=prompt,
@@ -244,12 +248,15 @@ def tools(folder: Folder = None, trust: Trust = False) -> int:
 def trace(
     session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")],
     step: Annotated[int | None, typer.Argument(help="Which request, from 1; the last if left out.")] = None,
+    other: Annotated[
+        int | None, typer.Option("--diff", metavar="STEP", help="Show what is different in this step's request.")
+    ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Print the exact bytes of the request only.")] = False,
 ) -> int:
     """Show the exact request the model got at a step, rebuilt from the journal and compared with its recorded hash."""
     from minicode.cli.trace import trace as show
 
-    return show(session, step, raw)
+    return show(session, step, other, raw)
 
 
 for command in (rehearse, trust, login, logout):

@@ -9,16 +9,15 @@ import termios
 from contextlib import suppress
 
 from minicode import paths, plain, trust
+from minicode.cli.slash import obey
 from minicode.cli.trust import trust as ask_for_trust
-from minicode.errors import UsageError
-from minicode.events import Answer, Asked, TurnEnded
+from minicode.errors import MinicodeError, UsageError
+from minicode.events import Answer, Asked, Event, TurnEnded
 from minicode.model import catalogue
-from minicode.permission.values import MODES
-from minicode.start import Plan, Started, start
+from minicode.session import Session
+from minicode.start import Plan, start
 from minicode.text import clean, reveal
 from minicode.trust import one_line
-
-HELP = "/mode [MODE] shows or sets how much is asked · /status · /quit (or Ctrl-D) · Ctrl-C stops what runs"
 
 
 def talk(plan: Plan, prompt: str | None) -> int:
@@ -30,60 +29,113 @@ def talk(plan: Plan, prompt: str | None) -> int:
     if judged.present and not judged.trusted and not judged.offended:
         ask_for_trust(folder, False, False, False)
     with asyncio.Runner() as runner:
-        started = start(plan)
+        talk = _Talk(plan, runner)
         try:
-            return _Talk(started, runner).go(prompt)
+            return talk.go(prompt)
         finally:
             with suppress(OSError):
-                runner.run(started.close())
+                runner.run(talk.started.close())
 
 
 class _Talk:
-    def __init__(self, started: Started, runner: asyncio.Runner) -> None:
-        self.started, self.runner = started, runner
-        self.session = started.session
-        self.progress = plain.Progress(_say, plain.stdout_colour())
+    """The one who reads lines; a slash.Talk. `given` is text for the next prompt, to be edited."""
+
+    def __init__(self, plan: Plan, runner: asyncio.Runner) -> None:
+        self.plan, self.runner = plan, runner
+        self.started = start(plan)
+        self.given = ""
+        self.progress = plain.Progress(self.say, plain.stdout_colour())
+
+    @property
+    def session(self) -> Session:
+        return self.started.session
 
     def go(self, prompt: str | None) -> int:
-        for note in self.started.notes:
-            _say(f"{clean(note)}\n")
-        _say(f"minicode · {one_line(self.started.settings.model)} · {one_line(str(self.started.folder))}\n")
-        _say(f"sandbox {self.started.contained.words()} · mode {self.session.gate.standing.mode} · /help\n")
+        self._greet()
+        self._finish()
         while True:
             if prompt is None:
                 try:
-                    prompt = input("> ").strip()
+                    prompt = self._read("> ").strip()
                 except EOFError:
-                    _say("\n")
+                    self.say("\n")
                     return 0
                 except KeyboardInterrupt:
-                    _say("\n(Ctrl-D quits)\n")
+                    self.say("\n(Ctrl-D quits)\n")
                     continue
-            if prompt in ("/quit", "/exit", "/q"):
-                return 0
             if prompt.startswith("/"):
-                self._command(prompt)
+                if not self._obeyed(prompt):
+                    return 0
             elif prompt:
                 ended = self.runner.run(self._turn(prompt))
                 if ended.error:
-                    _say(f"minicode: {clean(ended.error)}\n")
+                    self.say(f"minicode: {clean(ended.error)}\n")
                 kept = f"session {self.session.journal.id}"
-                _say(plain.footer(ended, kept, catalogue.cost(ended.usage, self.started.settings.model)) + "\n")
+                self.say(plain.footer(ended, kept, catalogue.cost(ended.usage, self.started.settings.model)) + "\n")
             prompt = None
 
-    def _command(self, line: str) -> None:
-        word, _, rest = line.partition(" ")
+    def _greet(self) -> None:
+        for note in self.started.notes:
+            self.say(f"{clean(note)}\n")
+        self.say(f"minicode · {one_line(self.started.settings.model)} · {one_line(str(self.started.folder))}\n")
+        self.say(f"sandbox {self.started.contained.words()} · mode {self.session.gate.standing.mode} · /help\n")
+
+    def _finish(self) -> None:
+        """A rewind of files that a crash cut in the middle is the first thing to settle."""
+        if snapshots := self.session.parts.checkpoints.snapshots:
+            from minicode.cli.rewind import Desk, finish
+
+            try:
+                finish(Desk(self.say, self.ask), snapshots, self.session.journal)
+            except MinicodeError as error:
+                self.say(f"minicode: {clean(str(error))}\n")
+
+    def _obeyed(self, line: str) -> bool:
+        try:
+            return obey(self, line)
+        except KeyboardInterrupt:
+            self.say("\n(stopped)\n")
+            return True
+
+    def say(self, text: str) -> None:
+        _say(text)
+
+    def ask(self, prompt: str) -> str:
+        try:
+            return input(prompt).strip()
+        except EOFError:
+            self.say("\n")
+            return ""
+
+    def show(self, event: Event) -> None:
+        self.progress.show(event)
+
+    def go_over(self, plan: Plan) -> None:
+        """The new session is ready before the old one ends: if it cannot be had, the talk goes on."""
+        before, mode = self.started, self.session.gate.standing.mode
+        self.started = start(plan, before.key)
         gate = self.session.gate
-        if word == "/mode" and rest in MODES:
-            gate.standing = gate.standing._replace(mode=rest)
-        if word == "/mode":
-            _say(f"mode {gate.standing.mode}; there are {', '.join(MODES)}\n")
-        elif word == "/status":
-            back, issued = self.session.meter
-            _say(f"session {self.session.journal.id} · thought {back}/{issued} · mode {gate.standing.mode}\n")
-            _say(f"sandbox {self.started.contained.words()}\n")
-        else:
-            _say(f"{HELP}\n")
+        gate.standing = gate.standing._replace(mode=mode)
+        with suppress(OSError):
+            self.runner.run(before.close())
+        self._greet()
+
+    def _read(self, prompt: str) -> str:
+        """A line; what a rewind gave back stands in it already, where the terminal can do that."""
+        given, self.given = clean(self.given), ""
+        if not given:
+            return input(prompt)
+        try:
+            import readline
+        except ImportError:
+            self.say(f"{given}\n")
+            return input(prompt)
+        readline.parse_and_bind("set enable-bracketed-paste off")
+        readline.set_startup_hook(lambda: readline.insert_text(given))
+        try:
+            return input(prompt)
+        finally:
+            readline.set_startup_hook(None)
 
     async def _turn(self, prompt: str) -> TurnEnded:
         loop = asyncio.get_running_loop()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minicode.errors import UsageError
+
 if TYPE_CHECKING:
     from minicode.start import Plan
 
@@ -18,6 +20,9 @@ Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VAL
 Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on in this folder's latest session.")]
 Resume = Annotated[
     str | None, typer.Option("-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.")
+]
+Fork = Annotated[
+    bool, typer.Option("--fork", "--fork-session", help="Go on in a copy; the session of -c or -r stays as it is.")
 ]
 Name = Annotated[str | None, typer.Option("-n", "--name", help="Name the session.")]
 ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
@@ -50,6 +55,7 @@ def plan_of(
     flags: Mapping[str, Any],
     assignments: list[str] | None,
     *,
+    fork: bool = False,
     ephemeral: bool = False,
     asks: bool = False,
 ) -> "Plan":
@@ -59,6 +65,7 @@ def plan_of(
         folder=folder,
         extra=tuple(add_dir or ()),
         resume=resume,
+        fork=fork,
         name=name,
         ephemeral=ephemeral,
         trust=trust,
@@ -68,10 +75,22 @@ def plan_of(
     )
 
 
+def which_session(continue_: bool, resume: str | None, fork: bool) -> str | None:
+    """As `Plan.resume`. Raises UsageError for flags that contradict each other."""
+    if continue_ and resume is not None:
+        raise UsageError("-c and -r both say which session to go on in: give only one of them.")
+    if resume is not None and not resume.strip():
+        raise UsageError("-r needs the session's id, prefix or name. `minicode sessions list` shows which there are.")
+    if fork and not continue_ and resume is None:
+        raise UsageError("--fork needs a session to go on from: give -c for the latest one, or -r SESSION.")
+    return "" if continue_ else resume
+
+
 def chat(
     prompt: Annotated[str | None, typer.Argument(help="What to do first.")] = None,
     continue_: Continue = False,
     resume: Resume = None,
+    fork: Fork = False,
     name: Name = None,
     model: ModelId = None,
     folder: Folder = None,
@@ -96,8 +115,8 @@ def chat(
         "sandbox": sandbox,
         "network": network,
     }
-    where = resume or ("" if continue_ else None)
-    return talk(plan_of(folder, add_dir, where, name, trust, flags, assignments, asks=True), prompt)
+    where = which_session(continue_, resume, fork)
+    return talk(plan_of(folder, add_dir, where, name, trust, flags, assignments, fork=fork, asks=True), prompt)
 
 
 def trust(

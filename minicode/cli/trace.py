@@ -7,16 +7,18 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import unified_diff
 from typing import Any
 
 from minicode import paths
 from minicode.context.history import History, thoughts
+from minicode.context.shortening import Folded
 from minicode.errors import UsageError
 from minicode.journal import store
 from minicode.journal.entry import Entry
 from minicode.journal.reader import Loaded, branch_to, leaf_of, load
 from minicode.journal.repair import sound
-from minicode.messages import Request
+from minicode.messages import Request, usage_from_json
 from minicode.model.wires import Encoder
 from minicode.text import clean
 
@@ -24,7 +26,8 @@ from minicode.text import clean
 @dataclass(frozen=True, slots=True)
 class Step:
     """One recorded request. body: made again; same: do its bytes have the hash that was recorded?
-    whole: are all thoughts M2 gave before it in these bytes, word for word?"""
+    whole: are all thoughts M2 gave before it, save folded ones, in these bytes, word for word? short: what stood for
+    older entries then."""
 
     number: int
     entry: Entry
@@ -32,6 +35,7 @@ class Step:
     body: bytes
     same: bool
     whole: bool
+    short: Folded
 
 
 def steps(loaded: Loaded) -> Iterator[Step]:
@@ -44,12 +48,12 @@ def steps(loaded: Loaded) -> Iterator[Step]:
         if entry.kind == "request":
             number += 1
             left = () if entry.id in on_live else branch_to(loaded.entries, entry.id)
-            request, body = [*_replay(left)][-1] if left else next(along)
+            request, body, short = [*_replay(left)][-1] if left else next(along)
             same = hashlib.sha256(body).hexdigest() == entry.data["sha256"]
-            yield Step(number, entry, request, body, same, _whole(request, body))
+            yield Step(number, entry, request, body, same, _whole(request, body), short)
 
 
-def _replay(branch: Sequence[Entry]) -> Iterator[tuple[Request, bytes]]:
+def _replay(branch: Sequence[Entry]) -> Iterator[tuple[Request, bytes, Folded]]:
     """The requests of a branch, made again from nothing but its entries."""
     history, encoder, spoken = History(), None, None
     for entry in sound(branch):
@@ -61,7 +65,7 @@ def _replay(branch: Sequence[Entry]) -> Iterator[tuple[Request, bytes]]:
             spoken = data["wire"], data["options"]
             encoder = Encoder(*spoken)
         request = Request(system=history.system, tools=history.tools, messages=history.messages(), **data["params"])
-        yield request, encoder.encode(request).body
+        yield request, encoder.encode(request).body, history.short
 
 
 def _whole(request: Request, body: bytes) -> bool:
@@ -79,26 +83,56 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(inner)
 
 
-def trace(session: str, step: int | None, raw: bool) -> int:
-    """Prints the request; exit 1 if it is not the one that was sent."""
+def trace(session: str, step: int | None, other: int | None, raw: bool) -> int:
+    """Prints the request, or how it differs from that of step `other`; exit 1 if it is not the one that was sent."""
     path = store.find(paths.places().sessions, session)
     loaded = load(path)
     count = sum(entry.kind == "request" for entry in loaded.entries)
     if not count:
         raise UsageError(f"Session {path.stem} holds no request yet.")
     number = count if step is None else step
-    if not 1 <= number <= count:
-        raise UsageError(f"Session {path.stem} has steps 1 to {count}; there is no step {number}.")
-    found = next(one for one in steps(loaded) if one.number == number)
+    for wanted in (number, *(() if other is None else (other,))):
+        if not 1 <= wanted <= count:
+            raise UsageError(f"Session {path.stem} has steps 1 to {count}; there is no step {wanted}.")
+    wanted_steps = {one.number: one for one in steps(loaded) if one.number in (number, other)}
+    found = wanted_steps[number]
     if raw:
         sys.stdout.buffer.write(found.body)
         return 0 if found.same else 1
-    data = found.entry.data
-    print(clean(json.dumps(json.loads(found.body), ensure_ascii=False, indent=2)))
-    print(
-        f"step {number} of {count} · {data['wire']} · {len(found.body):,} bytes · "
-        f"thought {data['thinking']}/{data['issued']} · sha256 {data['sha256'][:16]} · "
-        + ("identical to what was sent" if found.same else "NOT what was sent: the recorded hash differs"),
-        file=sys.stderr,
-    )
+    if other is None:
+        print(clean("\n".join(_lines(found))))
+    else:
+        names = (f"step {number}", f"step {other}")
+        for line in unified_diff(_lines(found), _lines(wanted_steps[other]), *names, lineterm="", n=2):
+            print(clean(line))
+    for line in _about(found, count, loaded):
+        print(clean(line), file=sys.stderr)
     return 0 if found.same else 1
+
+
+def _lines(step: Step) -> list[str]:
+    return json.dumps(json.loads(step.body), ensure_ascii=False, indent=2).split("\n")
+
+
+def _about(step: Step, count: int, loaded: Loaded) -> Iterator[str]:
+    """What is to be known of a request besides its bytes."""
+    data, entries = step.entry.data, loaded.entries
+    yield (
+        f"step {step.number} of {count} · {data['wire']} · {len(step.body):,} bytes · "
+        f"thought {data['thinking']}/{data['issued']} · sha256 {data['sha256'][:16]} · "
+        + ("identical to what was sent" if step.same else "NOT what was sent: the recorded hash differs")
+    )
+    yield f"tools then in force: {', '.join(tool.name for tool in step.request.tools) or 'none'}"
+    at = entries.index(step.entry)
+    reply = next((entry for entry in entries[at:] if entry.kind == "reply" and entry.parent), None)
+    if reply and (use := usage_from_json(reply.data.get("usage", {}))).context:
+        share = f"{use.cache_read * 100 // use.context} % of them from the cache"
+        yield f"the server counted {use.context:,} tokens, {share}"
+    known = {entry.id: entry.data for entry in entries if entry.kind == "fold"}
+    for id_ in step.short.folds:
+        fold = known[id_]
+        if fold.get("upto"):
+            tokens = f"about {fold.get('before', 0):,} tokens → {fold.get('after', 0):,}"
+            yield f"folded ({fold.get('why', '')}, {id_}): everything up to {fold['upto']}; {tokens}"
+        if clipped := fold.get("clipped"):
+            yield f"shortened ({fold.get('why', '')}, {id_}): the tool outputs {', '.join(clipped)}"

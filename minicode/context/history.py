@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
+from minicode.context.budget import Gauge
+from minicode.context.entry import Entry
+from minicode.context.shortening import Folded, in_force
 from minicode.messages import (
     Message,
     Reply,
@@ -15,18 +18,9 @@ from minicode.messages import (
     User,
     reply_from_json,
     spec_from_json,
+    usage_from_json,
 )
 from minicode.show import Todos, show_from_json
-
-
-class Entry(Protocol):
-    """What is needed of a journal entry."""
-
-    @property
-    def kind(self) -> str: ...
-
-    @property
-    def data(self) -> Mapping[str, Any]: ...
 
 
 class History:
@@ -38,21 +32,51 @@ class History:
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        self.gauge = Gauge()
+        self._entries: list[Entry] = []
+        self._start_over()
+        for entry in entries:
+            self.add(entry)
+
+    def _start_over(self) -> None:
         self.system = ""
         self.tools: tuple[ToolSpec, ...] = ()
         self.facts: Mapping[str, Any] = {}
         self.todos: tuple[str, ...] = ()
         self.issued = 0  # thoughts M2 gave on this branch
+        self.folded = 0  # of these, those that a fold stands for
         self._lost = 0  # of these, those in replies that no request can hold
         self._messages: list[Message] = []
         self._open: Reply | None = None
         self._results: dict[str, ToolResult] = {}
         self._asides: list[str] = []
         self._round: Results | None = None
-        for entry in entries:
-            self.add(entry)
+        self.short = Folded()
+        self._past = False  # all that a fold stands for has been read
 
     def add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if entry.kind not in ("fold", "unfold"):
+            self._enter(entry)
+            return
+        # What stands for the past has changed: live through it again. It happens seldom.
+        self._start_over()
+        self.short = in_force(self._entries)
+        for known in self._entries:
+            self._enter(known)
+
+    def _enter(self, entry: Entry) -> None:
+        # Not at `upto` itself: on a damaged disk other entries of its round may follow it.
+        if self._past and entry.kind in ("user", "reply", "request", "fold"):
+            self._past = False
+            self._close()
+            self.folded = self.issued - self._lost
+            self._messages = [User(self.short.text)]
+        self._take_in(entry)
+        if self.short.upto and entry.id == self.short.upto:
+            self._past = True
+
+    def _take_in(self, entry: Entry) -> None:
         data = entry.data
         match entry.kind:
             case "system":
@@ -67,13 +91,15 @@ class History:
             case "reply":
                 self._close()
                 self._take(reply_from_json(dict(data)))
+                self.gauge = self.gauge.answered(usage_from_json(data.get("usage", {})))
             case "result":
-                self._settle(data)
+                self._settle(entry.id, data)
             case "aside":
                 self._asides.append(aside(data["by"], data["text"], self.facts.get("mark", "")))
                 self._round = None
             case "request":
                 self._close()
+                self.gauge = self.gauge.asked(data.get("bytes", 0))
 
     def messages(self) -> tuple[Message, ...]:
         """What a request made now would hold. An unanswered call keeps its whole round out of it."""
@@ -87,7 +113,7 @@ class History:
     def given(self) -> int:
         """Thoughts in `messages()`, without counting them anew: the history may be long."""
         unanswered = self._open is not None and not self._complete(self._open)
-        return self.issued - self._lost - (len(self._open.thinking) if self._open and unanswered else 0)
+        return self.issued - self._lost - self.folded - (len(self._open.thinking) if self._open and unanswered else 0)
 
     @property
     def waiting(self) -> bool:
@@ -106,11 +132,12 @@ class History:
         if reply.calls:
             self._open, self._results, self._asides, self._round = reply, {}, [], None
 
-    def _settle(self, data: Mapping[str, Any]) -> None:
+    def _settle(self, id_: str, data: Mapping[str, Any]) -> None:
         call_id = data["call_id"]
         if self._open is None or call_id in self._results:
             return
-        self._results[call_id] = ToolResult(call_id, data["name"], data["text"], data.get("failed", False))
+        text = self.short.text_of(id_, data["text"])
+        self._results[call_id] = ToolResult(call_id, data["name"], text, data.get("failed", False))
         for shown in map(show_from_json, data.get("show", ())):
             if isinstance(shown, Todos):
                 self.todos = shown.open

@@ -10,9 +10,12 @@ whose id is the session's; every other id is "e" and a counter in base 36. Data 
     intent    call_id, name, arguments, effect           result    call_id, name, text, failed, show[], seconds, blob?
     request   wire, options, sha256, bytes, thinking, params{model, max_tokens, temperature, top_p, top_k}
     usage     messages.usage_to_json                     end       reason
-    note      level, text                                fold, unfold, snapshot: their rooms know
-    title     title                                      name      name
-    leaf      to: the entry to go on from, null for the start; not itself part of any branch
+    note      level, text                                snapshot  tree: id in the private store
+    fold      upto, text, why, guidance, before, after, thoughts, entries, reply; or clipped[], head, tail, mark
+    unfold    fold: id of the fold that is undone        files     from, to (trees), by, paths[]: a rewind of the files
+    title     title, by                                  name      name
+    label     entry, text                                aside     by, text: said while tools ran
+    leaf      to: the entry to go on from, null for the start; from, by: how it came; not itself part of any branch
     listing   gist.Gist: what a list of sessions shows, restated now and then near the end; part of no branch
 """
 
@@ -70,6 +73,9 @@ def from_line(line: bytes) -> Entry | None:
         fields.pop("crc")
     except (ValueError, KeyError, RecursionError):
         return None
+    id_, parent, *rest = head
+    if not all(isinstance(text, str) for text in (id_, parent or "", *rest)):
+        return None  # its checksum is right, so somebody made it so
     return Entry(*head, fields)
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
-from minicode.errors import SessionError
+from minicode.errors import SessionError, StorageError, UsageError
 from minicode.journal.blobs import Blobs
 from minicode.journal.lock import Lock
+from minicode.journal.log import sync_folder
 from minicode.journal.reader import Summary, session_files, summaries, summarise
+from minicode.journal.writer import Journal
+from minicode.paths import private_dir
+from minicode.text import clean
 
+TRASH = "trash"  # the folder, beside that of the sessions and like it inside, of those that were deleted
 _SHOWN = 8
+_LONGEST = 100  # characters of a name
 
 
 def find(sessions: Path, key: str, project: str | None = None) -> Path:
@@ -40,12 +47,61 @@ def latest(sessions: Path, project: str) -> Path | None:
     return next((path for path in paths if summarise(path)), None)
 
 
+def check_name(path: Path, name: str) -> None:
+    """Raises UsageError if that is no name for the session, or another one of its project has it."""
+    if name != clean(name).strip() or "\n" in name or "\t" in name or len(name) > _LONGEST:
+        raise UsageError(f"A name is one line of at most {_LONGEST} plain characters, without blanks at its ends.")
+    others = [s for s in summaries(path.parent.parent, path.parent.name) if s.path != path]
+    if name and (taken := next((s for s in others if name.casefold() in (s.gist.name.casefold(), s.id)), None)):
+        raise UsageError(f"{name!r} is taken already, by this session:\n  {_line(taken)}\nChoose another name.")
+
+
+def rename(path: Path, name: str) -> None:
+    """Give a session a name, or none (""). Raises as `check_name`; SessionInUse, StorageError."""
+    check_name(path, name)
+    journal = Journal.open(path)
+    try:
+        journal.append("name", {"name": name})
+        journal.sync()
+    finally:
+        journal.close()
+
+
+def move(path: Path, root: Path) -> Path:
+    """Put a session with its blobs below another root, as into the trash and back. Returns its new path.
+
+    Raises SessionInUse; SessionError if it has gone or is there already; StorageError.
+    """
+    target = root / path.parent.name / path.name
+    lock = Lock(path)
+    try:
+        path.lstat()
+        private_dir(target.parent)
+        if target.exists() or (path.with_suffix(".blobs").exists() and target.with_suffix(".blobs").exists()):
+            raise SessionError(f"There is a session {path.stem} in {target.parent} already. It was left as it is.")
+        # The blobs first: cut short between the two, it can be done again and finds both.
+        with suppress(FileNotFoundError):
+            path.with_suffix(".blobs").rename(target.with_suffix(".blobs"))
+        path.rename(target)
+        sync_folder(target.parent)
+        sync_folder(path.parent)
+    except FileNotFoundError:
+        raise SessionError(f"The session {path.stem} has gone: another process moved it.") from None
+    except OSError as error:
+        raise StorageError(f"The session {path} could not be moved to {target}: {error.strerror}.") from error
+    finally:
+        lock.release()
+    return target
+
+
 def delete(path: Path) -> None:
     """Remove a session and its blobs for good. Raises SessionInUse, StorageError."""
     lock = Lock(path)
     try:
         Blobs.beside(path).delete()
         path.unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"The session {path} could not be deleted: {error.strerror}.") from error
     finally:
         lock.release()
 

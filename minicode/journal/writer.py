@@ -57,15 +57,19 @@ class Journal:
         return cls._new(folder, header, entries)
 
     @classmethod
-    def fork(cls, folder: Path, header: Json, source: Path) -> Journal:
+    def fork(cls, folder: Path | None, header: Json, source: Path) -> Journal:
         """A new session that goes on from the leaf of another, which may be in use and is not touched.
 
-        It does not take over the name, by which the other is still found. Raises SessionError if that cannot be read.
+        folder: None for one that is never on disk. It does not take over the name, by which the other is still found.
+        Raises SessionError if that cannot be read.
         """
         loaded = load(source)
         branch = branch_to(loaded.entries, leaf_of(loaded.entries))
-        journal = cls.create(folder, {**header, "from": source.stem}, branch)
-        journal._inherited = Blobs.beside(source)
+        blobs = Blobs.beside(source)
+        # The results name files there, and what the model was told must not change.
+        spilled = [*loaded.header.data.get("spilled", ()), str(blobs.folder)]
+        journal = cls._new(folder, {**header, "from": source.stem, "spilled": spilled}, branch)
+        journal._inherited = blobs
         name = header.get("name") or ""
         if journal.gist.name != name:
             journal.append("name", {"name": name})
@@ -112,6 +116,11 @@ class Journal:
     def append_many(self, items: Iterable[tuple[str, Json]]) -> list[Entry]:
         """Add several, each below the one before, in ONE write: all or none. Raises as `append`."""
         return self._add(list(items), None)
+
+    def save(self) -> None:
+        """Put what `create` was given on disk as it is, without waiting for the user to speak. Raises StorageError."""
+        if self.path and not self._log:
+            self._start(self.path, [])
 
     def path_to(self, leaf: str | None) -> list[Entry]:
         """The entries from the start to `leaf`. Raises KeyError if there is no such entry."""

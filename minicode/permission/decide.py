@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from minicode.permission.values import Decision, Standing, Wish
-from minicode.sandbox.policy import LOOK, Grant
 
 _EDITS = ("acceptEdits", "auto", "bypassPermissions")
 
@@ -26,5 +25,5 @@ def _at_once(wish: Wish, standing: Standing) -> Decision | None:
     if wish.effect == "writes" and standing.mode in _EDITS and not wish.guarded:
         return Decision("allow")
     if wish.effect == "runs" and standing.contained == "kernel" and not wish.arguments.get("needs"):
-        return Decision("allow", grant=LOOK if standing.mode == "plan" else Grant())
+        return Decision("allow", grant=standing.grant)
     return None

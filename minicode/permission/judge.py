@@ -4,32 +4,43 @@ from __future__ import annotations
 
 from typing import Literal
 
-from minicode.permission import rules
+from minicode.permission import reading, rules
 from minicode.permission.readonly import harmless_at
 from minicode.permission.shell import Line, parse
 from minicode.permission.values import NEEDS, Decision, Standing, Wish
-from minicode.sandbox.policy import LOOK, Grant
+from minicode.sandbox.policy import Grant
 
 _PLAN = "In plan mode nothing is changed."
+_EDITORS = ("edit", "write", "apply_patch")
 
 
 def judge(wish: Wish, standing: Standing) -> Decision:
     """As `decide.decide`."""
     if wish.effect == "runs":
         return _Run(wish, standing).decision()
-    forbidden = rules.tool_rule(standing.rules.deny, wish.tool, wish.path, strict=True, below=wish.below)
+    forbidden = _about_file(standing.rules.deny, wish)
     if forbidden:
         return Decision("deny", f"The rule `{forbidden}` forbids it.", rule=forbidden)
-    asked = rules.tool_rule(standing.rules.ask, wish.tool, wish.path, strict=True, below=wish.below)
+    asked = _about_file(standing.rules.ask, wish)
     if asked:
         return Decision("ask", f"The rule `{asked}` wants to be asked.", rule=asked)
+    decision = Decision("allow") if wish.effect in ("state", "reads") else _write(wish, standing)
+    return decision._replace(grant=Grant(unread=_left_out(wish, standing)))
+
+
+def _about_file(listed: tuple[str, ...], wish: Wish) -> str:
+    found = rules.tool_rule(listed, wish.tool, wish.path, strict=True, below=wish.below)
+    if not found and wish.path and wish.tool in _EDITORS:  # they show what was there
+        found = reading.kept_rule(listed, wish.path)
+    return found
+
+
+def _left_out(wish: Wish, standing: Standing) -> tuple[str, ...]:
+    """What a tool that goes through more than one file has to leave out."""
+    listed = (*standing.rules.deny, *standing.rules.ask)
     if wish.below:
-        part = rules.touching_rule((*standing.rules.deny, *standing.rules.ask), wish.tool, wish.path)
-        if part:
-            return Decision("ask", f"What the rule `{part}` is about may lie in `{wish.path}`.", rule=part)
-    if wish.effect in ("state", "reads"):
-        return Decision("allow")
-    return _write(wish, standing)
+        return reading.patterns_of(listed, wish.tool) if rules.touching_rule(listed, wish.tool, wish.path) else ()
+    return reading.patterns_of(listed, "read") if not wish.path and wish.effect != "state" else ()
 
 
 def _write(wish: Wish, standing: Standing) -> Decision:
@@ -46,7 +57,7 @@ def _write(wish: Wish, standing: Standing) -> Decision:
     allowed = rules.tool_rule(standing.rules.allow, wish.tool, wish.path, strict=False)
     if allowed:
         return Decision("allow", rule=allowed)
-    always = "edit" if wish.tool in ("edit", "write", "apply_patch") else wish.tool
+    always = "edit" if wish.tool in _EDITORS else wish.tool
     return Decision("ask", f"It changes `{wish.path}`." if wish.path else "It changes files.", always=always)
 
 
@@ -56,14 +67,17 @@ class _Run:
     def __init__(self, wish: Wish, standing: Standing) -> None:
         self.tool = wish.tool
         self.rules, self.mode, self.contained = standing.rules, standing.mode, standing.contained
+        self.usually = standing.grant
         self.shell = wish.tool.casefold() == "bash"
         self.needs = str(wish.arguments.get("needs") or "") if self.shell else ""
         if self.needs not in NEEDS or self.contained != "kernel" or (self.needs == "network" and standing.network):
             self.needs = ""
         self.command = str(wish.arguments.get("command") or "") if self.shell else ""
         # What a rule keeps from being read could be read by any command: then none is harmless.
-        kept = rules.keeps_from_reading((*standing.rules.deny, *standing.rules.ask))
+        kept = reading.keeps_from_reading((*standing.rules.deny, *standing.rules.ask))
         self.sight = wish.sight if self.shell and not kept else None
+        self.unread = reading.patterns_of(self.rules.deny, "read")
+        self.finds = wish.finds
         self._line: Line | None = None
 
     @property
@@ -74,10 +88,29 @@ class _Run:
 
     @property
     def grant(self) -> Grant:
-        return Grant(network=self.needs == "network", host=self.needs == "host")
+        network = self.usually.network or self.needs == "network"
+        return self.usually._replace(network=network, host=self.needs == "host")
 
     def decision(self) -> Decision:
-        return self.forbidden() or (self.wider() if self.needs else self.usual())
+        found = self.forbidden() or (self.wider() if self.needs else self.usual())
+        if not self.unread or self.unheld or found.verdict == "deny":
+            return found
+        if trouble := self.finds(self.unread):
+            return Decision("ask", f"{self.unkept(f'{trouble[0].upper()}{trouble[1:]}')}.", found.grant, self.reader())
+        return found._replace(grant=found.grant._replace(unread=self.unread))
+
+    @property
+    def unheld(self) -> bool:
+        """Would the kernel let it read anything?"""
+        return self.contained != "kernel" or self.needs == "host"
+
+    def reader(self) -> str:
+        """The first rule that keeps something from being read."""
+        return next(text for text in self.rules.deny if reading.patterns_of((text,), "read"))
+
+    def unkept(self, why: str) -> str:
+        """Words for a question, if some rule cannot be kept."""
+        return f"{why}, so the rule `{self.reader()}` cannot be enforced on it" if self.unread else why
 
     def about(self) -> tuple[str, ...]:
         """The tools whose deny and ask rules count: who leaves the sandbox has the network as well."""
@@ -95,11 +128,15 @@ class _Run:
                     return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         if not self.shell:
             return None
+        if self.unread and (found := reading.named_rule(self.rules.deny, self.line, committed=True)):
+            return Decision("deny", f"The rule `{found}` forbids it.", rule=found)
+        if rules.has_patterns(self.rules.ask, "read") and (found := reading.named_rule(self.rules.ask, self.line)):
+            return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         for tool in self.about():
             found = rules.doubtful((*self.rules.deny, *self.rules.ask), tool, self.line) if self.patterns(tool) else ""
             if found:
-                why = self.line.why or "it starts what cannot be seen from here"
-                return Decision("ask", f"Whether the rule `{found}` is about it is not clear: {why}.", self.grant)
+                why = f"Whether the rule `{found}` is about it cannot be seen, for {rules.doubt(self.line)}."
+                return Decision("ask", why, self.grant)
         return None
 
     def named(self, listed: tuple[str, ...], tool: str) -> str:
@@ -113,7 +150,8 @@ class _Run:
     def wider(self) -> Decision:
         """It needs more than the sandbox gives."""
         what = "leave the sandbox" if self.needs == "host" else "use the network"
-        if self.mode == "bypassPermissions":
+        loose = not (self.unread and self.unheld)  # a mode does not lift a rule
+        if self.mode == "bypassPermissions" and loose:
             return Decision("allow", grant=self.grant)
         refused = Decision("deny", f"It would {what}, which in {self.mode} mode it may not: that needs the user.")
         if self.mode == "plan":
@@ -126,12 +164,14 @@ class _Run:
         if self.mode == "auto":
             return refused
         always = rules.exact_rule(self.needs, self.line, self.sight) if by_rule else ""
-        return Decision("ask", f"It wants to {what}.", self.grant, always=always)
+        reason = f"It wants to {what}"
+        return Decision("ask", f"{reason if loose else self.unkept(reason)}.", self.grant, always=always)
 
     def usual(self) -> Decision:
         if self.contained == "kernel":
-            return Decision("allow", grant=LOOK if self.mode == "plan" else Grant())
-        if self.mode == "bypassPermissions" or (self.contained == "waived" and self.mode == "auto"):
+            return Decision("allow", grant=self.usually)
+        lifted = self.mode == "bypassPermissions" or (self.contained == "waived" and self.mode == "auto")
+        if lifted and not self.unread:  # a mode does not lift a rule
             return Decision("allow")
         if self.looks():
             return Decision("allow")
@@ -142,7 +182,7 @@ class _Run:
             return Decision("allow", rule=allowed)
         where = "No sandbox holds it on this machine" if self.contained == "none" else "The sandbox is turned off"
         seen = f", and {self.line.why}" if self.shell and self.line.why else ""
-        return Decision("ask", f"{where}{seen}.", always=self.always())
+        return Decision("ask", f"{self.unkept(f'{where}{seen}')}.", always=self.always())
 
     def looks(self) -> bool:
         """Does it plainly just read, and nothing that is hidden or that a rule keeps from being read?"""

@@ -16,7 +16,7 @@ from minicode.permission.readonly import harmless_at, only_looks
 from minicode.permission.shell import Line, parse
 from minicode.permission.values import NEEDS, Sight
 from minicode.workspace.folder import Refused
-from minicode.workspace.glob import glob_filter
+from minicode.workspace.glob import covers, glob_filter
 
 COMMANDS = ("bash", *NEEDS)
 # A rule for the first is one for the others as well.
@@ -59,7 +59,7 @@ class Rule(NamedTuple):
 
 def check(rule: str) -> str:
     """What is wrong with it, as a sentence; "" for nothing."""
-    read = _read(rule)
+    read = read_rule(rule)
     if read is None:
         return f"The rule `{rule}` is not understood: write `tool` or `tool(pattern)`, such as `bash(npm test)`."
     tool, pattern, _ = read
@@ -87,7 +87,7 @@ def tool_rule(rules: Iterable[str], tool: str, path: str = "", *, strict: bool, 
     allow are about the workspace. below: it is about all that lies in the folder `path`, whatever it is called.
     """
     names = [path, f"{path}/{_ANY}"] if below else [path] if path else []
-    for rule in _about(rules, tool.casefold()):
+    for rule in rules_about(rules, tool.casefold()):
         if not rule.pattern or (rule.tool in _FILES and any(_fits_path(rule.pattern, name, strict) for name in names)):
             return rule.text
     return ""
@@ -99,7 +99,7 @@ def touching_rule(rules: Iterable[str], tool: str, folder: str) -> str:
     Only a pattern that begins with the names of other folders is seen to be about something else.
     """
     there = [part for part in posixpath.normpath(folder).casefold().split("/") if part not in ("", ".")]
-    for rule in _about(rules, tool.casefold()):
+    for rule in rules_about(rules, tool.casefold()):
         pattern = rule.pattern.casefold().strip("/")
         fixed = re.split(r"[*?\[{\\]", pattern)[0]
         parts = [part for part in fixed.split("/") if part != "."]
@@ -114,7 +114,7 @@ def touching_rule(rules: Iterable[str], tool: str, folder: str) -> str:
 
 def has_patterns(rules: Iterable[str], tool: str) -> bool:
     """Does any of the rules about this tool name what it is about?"""
-    return any(rule.pattern for rule in _about(rules, tool))
+    return any(rule.pattern for rule in rules_about(rules, tool))
 
 
 def command_rule(rules: Iterable[str], tool: str, line: Line) -> str:
@@ -122,7 +122,7 @@ def command_rule(rules: Iterable[str], tool: str, line: Line) -> str:
 
     tool: one of COMMANDS. For rules that forbid or ask.
     """
-    about = list(_about(rules, tool))
+    about = list(rules_about(rules, tool))
     if not about:
         return ""
     reached = _reached(line)
@@ -140,7 +140,7 @@ def doubtful(rules: Iterable[str], tool: str, line: Line) -> str:
     interprets a text or a file of its own choice (a shell, python, awk, make, npx, ssh, `git -c`, most of sed), what
     else is given the name of one of these, and what is given the name that a rule is about, be it in a text.
     """
-    about = [rule for rule in _about(rules, tool) if rule.pattern]
+    about = [rule for rule in rules_about(rules, tool) if rule.pattern]
     if not about:
         return ""
     reached = _reached(line)
@@ -153,6 +153,12 @@ def doubtful(rules: Iterable[str], tool: str, line: Line) -> str:
         if name and any(_mentions(argv, name) for argv in line.commands):
             return rule.text
     return ""
+
+
+def doubt(line: Line) -> str:
+    """Why it cannot be seen what a line does, as a clause."""
+    unseen = next((argv[0] for argv in line.commands if _starts_unseen(argv)), "")
+    return line.why or (f"`{unseen}` may start what is not named here" if unseen else "it may be one of its words")
 
 
 def _starts_unseen(argv: Sequence[str]) -> bool:
@@ -193,18 +199,13 @@ def _mentions(argv: Sequence[str], name: str) -> bool:
     return False
 
 
-def keeps_from_reading(rules: Iterable[str]) -> bool:
-    """Is any of them about reading files?"""
-    return any(rule.tool in ("read", *_FAMILIES["read"]) for rule in map(_read, rules) if rule)
-
-
 def covering_rule(rules: Iterable[str], tool: str, line: Line, sight: Sight | None) -> str:
     """The rule that allows the line: "" unless it is plain, and each command is harmless or fits one of the rules.
 
     Where the line goes to another folder a rule has to name that as well, and nothing in it is harmless: names mean
     other files there. A rule without a pattern allows any line, but none out of the sandbox that is not understood.
     """
-    about = list(_about(rules, tool))
+    about = list(rules_about(rules, tool))
     whole = next((rule.text for rule in about if not rule.pattern), "")
     if whole and tool != "host":
         return whole
@@ -275,14 +276,16 @@ def _fits_parts(parts: list[str], text: str) -> bool:
     return True
 
 
-def _read(rule: str) -> Rule | None:
+def read_rule(rule: str) -> Rule | None:
+    """What a rule says, None if it is not understood."""
     match = _RULE.fullmatch(rule.strip())
     return Rule(match[1].casefold(), match[2] or "", rule) if match else None
 
 
-def _about(rules: Iterable[str], tool: str) -> Iterator[Rule]:
+def rules_about(rules: Iterable[str], tool: str) -> Iterator[Rule]:
+    """Those about this tool, as itself or as one of its family."""
     for text in rules:
-        rule = _read(text)
+        rule = read_rule(text)
         if rule and (rule.tool == tool or tool in _FAMILIES.get(rule.tool, ())):
             yield rule
 
@@ -293,7 +296,7 @@ def _fits_path(pattern: str, path: str, strict: bool) -> bool:
         return False
     path = posixpath.normpath(path).lstrip("/")
     if strict:
-        pattern, path = pattern.casefold(), path.casefold()
+        return covers([pattern])(path)
     fits = glob_filter(pattern.rstrip("/"))
     parts = path.split("/")
     return any(fits("/".join(parts[:count])) for count in range(1, len(parts) + 1))

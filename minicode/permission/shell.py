@@ -19,8 +19,10 @@ MOST = 100  # commands
 # Where these are in the wrong places the parser needs time that grows with their square, and cannot always be stopped.
 SIGNS, MOST_SIGNS = "|&;(<)", 1_000
 PATIENCE = 0.3  # seconds
-_BRANCHES = {"program", "list", "pipeline", "command", "command_name"}
-_OPERATORS = {"&&", "||", ";", "|"}
+_BRANCHES = {"program", "list", "pipeline", "command", "command_name", "redirected_statement"}
+_OPERATORS = {"&&", "||", ";", "|", "|&"}
+# To nowhere, from nowhere, and from one stream to another: no file is opened.
+_NOWHERE = re.compile(r"(?:&>>?|\d?(?:>>?|<)) */dev/null|\d?>& *\d")
 _COMMANDS = {"command", "declaration_command", "unset_command"}
 _NOT_WORDS = {"file_redirect", "heredoc_redirect", "herestring_redirect", "variable_assignment", "subshell"}
 # Outside quotes only printable ASCII: shells disagree on what separates words beyond it.
@@ -30,7 +32,6 @@ _STRING = re.compile(r'"(?:[^\\"`$]|\\.)*"', re.DOTALL)
 _EXPANDS = re.compile(r"[*?[{]|(?:(?<=[=:])|^)~")
 _RESERVED = "! [[ ]] { } case coproc do done elif else esac fi for function if in select then until while"
 _WHY = {
-    "redirected_statement": "it redirects to or from a file",
     "file_redirect": "it redirects to or from a file",
     "heredoc_redirect": "it holds a here-document",
     "herestring_redirect": "it holds a here-string",
@@ -52,11 +53,11 @@ _WHY = {
 class Line(NamedTuple):
     """A command line as understood.
 
-    plain: it is simple commands with literal words, joined by && || ; and |, and nothing else. commands: the words of
-    every command found, unquoted; best effort if not plain. forms: the same as text, in the one spelling that rules are
-    compared with; two commands that do different things never share it. stems: the words before the first place where
-    the shell would put file names, a home folder or a choice; None where there is none. why: what kept it from being
-    plain, as "it …".
+    plain: it is simple commands with literal words, joined by && || ; and |, and nothing else but redirections that
+    open no file, such as `2>&1` and `>/dev/null`. commands: the words of every command found, unquoted; best effort if
+    not plain. forms: the same as text, in the one spelling that rules are compared with; two commands that do different
+    things never share it. stems: the words before the first place where the shell would put file names, a home folder
+    or a choice; None where there is none. why: what kept it from being plain, as "it …".
     """
 
     plain: bool
@@ -89,8 +90,9 @@ def parse(command: str) -> Line:
     nodes, seen = [(root, "")], 0
     while nodes:
         node, parent = nodes.pop()
-        why = why or _unplain(node, parent, source)
-        if not node.child_count:
+        nowhere = node.type == "file_redirect" and _leads_nowhere(node, source)
+        why = why or ("" if nowhere else _unplain(node, parent, source))
+        if nowhere or not node.child_count:
             # The grammar takes an escaped space for nothing, the shell for a part of the word.
             why = why or ("" if source[seen : node.start_byte].strip(" ") == "" else _WHY["ERROR"])
             seen = max(seen, node.end_byte)
@@ -99,7 +101,8 @@ def parse(command: str) -> Line:
             if words:
                 found.append(words)
                 why = why or _name_trouble(words[0])
-        nodes.extend((child, node.type) for child in reversed(node.children))
+        if not nowhere:
+            nodes.extend((child, node.type) for child in reversed(node.children))
     if source[seen:].strip(" "):
         why = why or _WHY["ERROR"]
     if not found:
@@ -143,6 +146,12 @@ def _tree(source: str) -> Node | None:
 
 def _text(node: Node, source: str) -> str:
     return source[node.start_byte : node.end_byte]
+
+
+def _leads_nowhere(node: Node, source: str) -> bool:
+    # A digit that touches a word belongs to one or the other; here bash is not second-guessed.
+    apart = node.start_byte == 0 or source[node.start_byte - 1] == " "
+    return apart and _NOWHERE.fullmatch(_text(node, source)) is not None
 
 
 def _unplain(node: Node, parent: str, source: str) -> str:

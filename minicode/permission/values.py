@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from minicode.sandbox.policy import Grant
@@ -12,13 +12,15 @@ MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
 NEEDS = ("network", "host")
 # May this name, as a command in the workspace would open it, be read unasked? True: with all that lies below it.
 Sight = Callable[[str, bool], bool]
+# Why not all that these globs are about can be found, to be kept from a command; "" if it can.
+Finds = Callable[[Sequence[str]], str]
 
 
 class Wish(NamedTuple):
     """What a call wants. effect: as the tool declares it. guarded: why the file it would write is protected, "" if it
     is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none. below: it is
     about all that lies in that folder. sight: the eyes of the rules on the disk, which is looked at only when something
-    depends on it; None if no command may be taken for harmless.
+    depends on it; None if no command may be taken for harmless. finds: the same, for what commands are not to read.
     """
 
     tool: str
@@ -28,6 +30,7 @@ class Wish(NamedTuple):
     guarded: str = ""
     below: bool = False
     sight: Sight | None = None
+    finds: Finds = lambda patterns: ""
 
 
 class Rules(NamedTuple):
@@ -50,6 +53,11 @@ class Standing(NamedTuple):
     contained: Literal["kernel", "waived", "none"]
     network: bool = False
     asks: bool = False
+
+    @property
+    def grant(self) -> Grant:
+        """What a command may do in the sandbox without asking."""
+        return Grant(network=self.network, write=self.mode != "plan")
 
 
 class Decision(NamedTuple):

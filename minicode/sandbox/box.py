@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,9 +48,17 @@ class Sandbox:
     """One policy, enforced by one backend.
 
     home: where the user's own settings are protected if it is a root. enforcement: what was measured of the backend.
+    unread: finds what the globs of `Grant.unread` are about, as real paths; may raise SandboxError.
     """
 
-    def __init__(self, policy: Policy, enforcement: Enforcement, backend: Backend, home: Path | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        enforcement: Enforcement,
+        backend: Backend,
+        home: Path | None = None,
+        unread: Callable[[Sequence[str]], tuple[Path, ...]] = lambda globs: (),
+    ) -> None:
         self.policy = policy
         self.enforcement = enforcement
         self.backend = backend
@@ -58,7 +66,8 @@ class Sandbox:
         self._filter = seccomp.program(unix_only=False) if backend.kind == "bwrap" else None
         self._protected: Protected | None = None
         self._programs: dict[tuple[str | None, ...], list[Path]] = {}  # by PATH and VIRTUAL_ENV
-        self._steady: frozenset[Path] | None = None
+        self._unread = unread
+        self._steady: dict[tuple[str, ...], frozenset[Path]] = {}  # by Grant.unread
         self._last: tuple[Grant, bwrap.Seen, bwrap.Plan] | None = None
 
     def launch(
@@ -66,28 +75,29 @@ class Sandbox:
     ) -> Launch:
         """How `argv` is to be started in `folder`. The environment must be free of secrets: bwrap itself gets it.
 
-        Raises SandboxError if what may be written is no longer where it was.
+        Raises SandboxError if what may be written is no longer where it was, or what it must not read is too much.
         """
         kind = self.backend.kind
         if self.policy.level == "off" or grant.host or kind == "none":
             return Launch(tuple(argv), dict(environment))
         _refuse_astray([place for place in (*self.policy.roots, self.policy.tmp, self.policy.cache) if place])
         environment = self._with_caches(environment, self.policy.network or grant.network)
+        policy = self.policy
+        if grant.unread:
+            policy = policy._replace(hidden=(*policy.hidden, *self._unread(grant.unread)))
+        if kind == "bwrap":
+            return self._bwrap(argv, folder, environment, policy, grant)
+        # With the programs that lie in places which are hidden as a whole.
+        policy = policy._replace(shown=(*policy.shown, *self._programs_of(environment)))
         if kind == "landlock":
             from minicode.sandbox import landlock
 
-            return landlock.launch(argv, folder, environment, self._with_programs(environment), grant)
-        if kind == "seatbelt":
-            from minicode.sandbox import seatbelt
+            return landlock.launch(argv, folder, environment, policy, grant)
+        from minicode.sandbox import seatbelt
 
-            protected = self.protected()
-            places = (*protected.others, *(() if grant.git else protected.git))
-            return seatbelt.launch(argv, folder, environment, self._with_programs(environment), grant, places)
-        return self._bwrap(argv, folder, environment, grant)
-
-    def _with_programs(self, environment: Mapping[str, str]) -> Policy:
-        """The policy with the programs that lie in places which are hidden as a whole."""
-        return self.policy._replace(shown=(*self.policy.shown, *self._programs_of(environment)))
+        protected = self.protected()
+        places = (*protected.others, *(() if grant.git else protected.git))
+        return seatbelt.launch(argv, folder, environment, policy, grant, places)
 
     def _programs_of(self, environment: Mapping[str, str]) -> list[Path]:
         named = environment.get("PATH"), environment.get("VIRTUAL_ENV")
@@ -106,40 +116,43 @@ class Sandbox:
         self._protected = Protected(tuple(git), top.others)
         return self._protected
 
-    def _bwrap(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
+    def _bwrap(
+        self, argv: Sequence[str], folder: Path, environment: dict[str, str], policy: Policy, grant: Grant
+    ) -> Launch:
         for name in ("TMPDIR", "TMP", "TEMP"):
             if name in environment:
                 environment[name] = "/tmp"
-        seen = self._look(environment, grant)
+        seen = self._look(environment, policy, grant)
         if self._last is None or self._last[:2] != (grant, seen):  # mostly nothing has changed
-            steady, root = self._pinned(environment), os.geteuid() == 0
-            plan = bwrap.plan(self.policy, grant, seen, steady=steady, proc=self.backend.proc, root=root)
+            steady, root = self._pinned(environment, policy, grant), os.geteuid() == 0
+            plan = bwrap.plan(policy, grant, seen, steady=steady, proc=self.backend.proc, root=root)
             self._last = grant, seen, plan
         plan = self._last[2]
         self._unlink_traps(plan)
         _refuse_astray(plan.writable)
         words = [str(self.backend.program), *plan.words]
-        fds: tuple[int, ...] = ()
+        status = os.memfd_create("status")
+        fds: tuple[int, ...] = (status,)
+        words += ["--json-status-fd", str(status)]
         if self._filter is not None:
-            fds = (_pipe_with(self._filter),)
-            words += ["--seccomp", str(fds[0])]
+            fds += (_pipe_with(self._filter),)
+            words += ["--seccomp", str(fds[-1])]
         words += ["--chdir", str(folder), "--", *argv]
-        return Launch(tuple(words), environment, fds, monitor=True)
+        return Launch(tuple(words), environment, fds, monitor=True, status=status)
 
-    def _pinned(self, environment: Mapping[str, str]) -> frozenset[Path]:
+    def _pinned(self, environment: Mapping[str, str], policy: Policy, grant: Grant) -> frozenset[Path]:
         """What is pinned from the first command on.
 
         A running command could swap a folder that is pinned only later, just while bwrap looks at it.
         """
-        if self._steady is None:
-            seen = self._look(environment, COMMIT)
-            plans = [bwrap.plan(self.policy, grant, seen) for grant in (_PLAIN, COMMIT)]
-            self._steady = frozenset(folder for plan in plans for folder in plan.pinned)
-        return self._steady
+        if grant.unread not in self._steady:
+            seen = self._look(environment, policy, COMMIT)
+            plans = [bwrap.plan(policy, grant, seen) for grant in (_PLAIN, COMMIT)]
+            self._steady[grant.unread] = frozenset(folder for plan in plans for folder in plan.pinned)
+        return self._steady[grant.unread]
 
-    def _look(self, environment: Mapping[str, str], grant: Grant) -> bwrap.Seen:
+    def _look(self, environment: Mapping[str, str], policy: Policy, grant: Grant) -> bwrap.Seen:
         """What is on the disk now: it may have changed since the last command."""
-        policy = self.policy
         folders, files = _folders_and_files(policy.hidden)
         shown = self._programs_of(environment)
         resolvers: list[Path] = []

@@ -79,14 +79,14 @@ def secret_places(
 ) -> tuple[Path, ...]:
     """What commands may not read, as real paths; many of them do not exist here."""
     moved = [
-        Path(folder) / name.removeprefix(usual)
+        f"{folder}/{name.removeprefix(usual)}"
         for variable, usual in _XDG
         if (folder := environment.get(variable, "")).startswith("/")
         for name in _SECRETS
         if name.startswith(usual)
     ]
-    named = [*(home / name for name in _SECRETS), *moved, config, state, *map(Path, _SYSTEM_SECRETS), *more]
-    return tuple(dict.fromkeys(map(_real, named)))
+    named: list[str | Path] = [*(f"{home}/{name}" for name in _SECRETS), *moved, config, state, *_SYSTEM_SECRETS, *more]
+    return real_paths(named)
 
 
 def secrets_of_others() -> list[Path]:
@@ -226,6 +226,20 @@ def is_real(path: Path) -> bool:
         return os.path.realpath(path, strict=True) == str(path)
     except OSError:
         return False
+
+
+def real_paths(paths: Iterable[str | Path]) -> tuple[Path, ...]:
+    """The real paths of absolute ones, each once. There are hundreds at every start, and few folders they lie in."""
+    known = {"/": "/", "//": "/"}
+
+    def real(name: str) -> str:
+        if name not in known:
+            folder, last = os.path.split(name)
+            inside = os.path.join(real(folder), last) if last not in ("", ".") else real(folder)  # noqa: PTH118
+            known[name] = os.path.realpath(inside) if last == ".." or os.path.islink(inside) else inside  # noqa: PTH114
+        return known[name]
+
+    return tuple(map(Path, dict.fromkeys(real(os.fspath(path)) for path in paths)))
 
 
 def _real(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,13 +30,15 @@ class Grant(NamedTuple):
     """What one call may do more, or less, than the policy says.
 
     network: it may talk to the network. host: it runs outside the sandbox. write: False if nothing but the private
-    folders may be changed. git: the repository's `.git` may be written, save what would run programs later.
+    folders may be changed. git: the repository's `.git` may be written, save what would run programs later. unread:
+    globs of files that rules keep from being read; what they are about is looked up for each command.
     """
 
     network: bool = False
     host: bool = False
     write: bool = True
     git: bool = False
+    unread: tuple[str, ...] = ()
 
 
 LOOK = Grant(write=False)
@@ -43,15 +46,27 @@ COMMIT = Grant(git=True)
 
 
 class Launch(NamedTuple):
-    """How a program is really started. fds: passed on to it, and closed here once it has started.
+    """How a program is really started. fds: passed on to it, and to be closed here.
 
     monitor: the first process is the sandbox's own and must not be sent TERM: all inside would die without a grace.
+    status: which of the fds is a file where bwrap tells what became of the program, -1 for none.
     """
 
     argv: tuple[str, ...]
     environment: dict[str, str]
     fds: tuple[int, ...] = ()
     monitor: bool = False
+    status: int = -1
+
+    def began(self, code: int | None) -> bool:
+        """Was the program itself started, as far as one can tell? code: how the first process ended, None if not."""
+        if self.status < 0 or code is None or code <= 0:
+            return True
+        return b'"exit-code"' in os.pread(self.status, 4096, 0)  # it is not told of what could not be started
+
+    def close(self) -> None:
+        for fd in self.fds:
+            os.close(fd)
 
 
 class Enforcement(NamedTuple):

@@ -12,6 +12,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from minicode.errors import StorageError
+from minicode.paths import write_private
 from minicode.sandbox.box import Backend, Sandbox, find_bwrap
 from minicode.sandbox.policy import NOTHING, Enforcement, Grant, Policy
 
@@ -278,8 +280,5 @@ def _recall(path: Path, key: list[Any]) -> tuple[Enforcement, Backend] | None:
 def _remember(path: Path, key: list[Any], measured: Enforcement, backend: Backend) -> None:
     program = str(backend.program) if backend.program else None
     kept = {"key": key, "enforcement": measured._asdict(), "backend": [backend.kind, program, backend.proc]}
-    new = path.with_name(f"{path.name}.{os.getpid()}")
-    with suppress(OSError):  # without it the next start measures again
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:  # noqa: PTH123
-            json.dump(kept, file)
-        new.replace(path)
+    with suppress(StorageError):  # without it the next start measures again
+        write_private(path, json.dumps(kept).encode(), durable=False)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from minicode.errors import MinicodeError
+from minicode.sandbox.places import real_paths
 from minicode.text import clean
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -64,8 +65,8 @@ class Folder:
         for folder in (root, *extra):
             if not folder.is_dir():
                 raise Refused(f"{folder} is not a folder.")
-        others = (tuple(path.resolve() for path in paths) for paths in (extra, readable, hidden))
-        return cls(root.resolve(), *others)
+        added, shown = (tuple(path.resolve() for path in paths) for paths in (extra, readable))
+        return cls(root.resolve(), added, shown, real_paths(hidden))
 
     def resolve(self, name: str, *, write: bool = False) -> Path:
         """The real path of a name given relative to the root, absolute, or with `~`. It need not exist.

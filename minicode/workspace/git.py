@@ -10,6 +10,7 @@ from pathlib import Path
 
 from minicode.sandbox.policy import COMMIT, LOOK
 from minicode.workspace.folder import Refused
+from minicode.workspace.git_unread import leave_out, refuse_changed, stores_changes
 from minicode.workspace.processes import HEAD, Finished
 from minicode.workspace.workspace import Workspace
 
@@ -70,12 +71,13 @@ async def run_git(
     writes: bool = False,
     seconds: float = 60,
     keep: int = HEAD,
+    by_rules: bool = False,
 ) -> Finished:
     """Run `git <arguments>` in the root or `folder`, hooks and every configured program off.
 
     writes: it may take locks and change the repository. The repository's own filters are looked up and turned off,
-    those of git-lfs excepted. seconds, keep: see `Processes.run`. Raises Refused if there is
-    no git, or if the work tree is not the repository's own folder.
+    those of git-lfs excepted. seconds, keep: see `Processes.run`. by_rules: leave out what rules keep from being read.
+    Raises Refused if there is no git, if the work tree is not the repository's own folder, or if a rule is against it.
     """
     program = _program(workspace)
     folder = folder or workspace.root
@@ -83,6 +85,11 @@ async def run_git(
     overrides = [word for override in _OVERRIDES for word in ("-c", override)]
     ask = partial(_ask, workspace, [program, *overrides], folder, environment)
     environment |= await _without_programs(ask, folder)
+    if by_rules and (globs := workspace.processes.grant.unread):
+        if stores_changes(arguments):
+            changed = await ask(["diff", "--name-only", "-z", "--no-renames", "HEAD"])
+            refuse_changed(arguments, os.fsdecode(changed.output).split("\0"), globs)
+        arguments = leave_out(arguments, globs)
     return await workspace.processes.run(
         [program, *overrides, *arguments],
         folder,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from minicode.workspace.folder import Refused
 
@@ -17,12 +18,58 @@ def glob_filter(pattern: str) -> Callable[[str], bool]:
     if not pattern:
         return lambda path: True
     wanted = not pattern.startswith("!")
-    rooted = pattern.removeprefix("!").removeprefix("./").removeprefix("/")
     try:
-        match = re.compile(_expression(rooted if "/" in rooted else f"**/{rooted}")).fullmatch
+        match = re.compile(_expression(_from_the_top(pattern.removeprefix("!")))).fullmatch
     except re.error as error:
         raise Refused(f"`{pattern}` is not a glob pattern: {error.msg}.") from None
     return lambda path: (match(path) is not None) is wanted
+
+
+def fits_any(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a path fits any of the patterns, none of which begins with `!`. Letter case does not count."""
+    whole = "|".join(_expression(_from_the_top(pattern.casefold().rstrip("/"))) for pattern in patterns)
+    match = re.compile(whole or "(?!)").fullmatch
+    return lambda path: match(path.casefold()) is not None
+
+
+def covers(patterns: Iterable[str]) -> Callable[[str], bool]:
+    """Whether a path, relative or absolute, or any folder above it fits any of the patterns, as `fits_any`."""
+    fits = fits_any(patterns)
+
+    def covered(path: str) -> bool:
+        parts = posixpath.normpath(path).lstrip("/").split("/")
+        return any(fits("/".join(parts[:count])) for count in range(1, len(parts) + 1))
+
+    return covered
+
+
+def pathspecs(patterns: Iterable[str]) -> list[str]:
+    """For git: words that leave out what the patterns cover, and here and there a little more. They are taken as seen
+    from the folder that git runs in, but for those that are about any folder.
+    """
+    found = []
+    for pattern in patterns:
+        for choice in _choices(_from_the_top(pattern.rstrip("/"))):
+            magic = f":(exclude,icase,glob{',top' if choice.startswith('**/') else ''})"
+            parts = re.sub(r"\[.[^]]*\]|\[|\\", "?", choice).split("/")
+            # Only as a whole part do two stars cross folders there.
+            end = next((at for at, part in enumerate(parts) if "**" in part and part != "**"), None)
+            words = "/".join([*parts[:end], "**"] if end is not None else parts)
+            found += [magic + words, f"{magic}{words}/**"]
+    return found
+
+
+def _choices(pattern: str) -> list[str]:
+    inner = re.search(r"\{([^{}]*)\}", pattern)
+    if inner is None:
+        return [pattern]
+    before, after = pattern[: inner.start()], pattern[inner.end() :]
+    return [one for part in inner[1].split(",") for one in _choices(before + part + after)]
+
+
+def _from_the_top(pattern: str) -> str:
+    rooted = pattern.removeprefix("./").removeprefix("/")
+    return rooted if "/" in rooted else f"**/{rooted}"
 
 
 def _expression(pattern: str) -> str:

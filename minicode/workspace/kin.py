@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +17,7 @@ from minicode.text import clean_output
 
 # Carried by every process of a call in its environment: "/<token>", nested calls one after another.
 MARK = "MINICODE_CALL"
+_GRACE = 2.0  # seconds between TERM and KILL
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -36,8 +39,7 @@ class _Process(NamedTuple):
     session: int
 
 
-@dataclass(frozen=True, slots=True)
-class Kin:
+class Kin(NamedTuple):
     """All processes of one call: those in the session of its program, descended from it, or carrying its token.
 
     monitor: the name of the sandbox's own processes, if the leader is one of them, which must outlive what it holds.
@@ -47,14 +49,51 @@ class Kin:
     token: str
     monitor: str = ""
 
-    def maybe_alive(self, others: set[int]) -> bool:
+    async def end(self, program: subprocess.Popen[bytes], others: set[int]) -> tuple[str, ...]:
+        """End all that is left of the call: TERM, a grace, KILL. Gives the command lines of what was ended.
+
+        others: the programs of all calls that run, known not to be orphans.
+        """
+        over = program.poll() is not None
+        if over and self.monitor:  # nothing outlives its namespace: the kernel has ended it all, without a grace
+            self._bury_all(others)
+            return ()
+        if over and not self._maybe_alive(others):
+            return ()
+        spared = {program.pid} if self.monitor else set()
+        left = self.signal(signal.SIGTERM, spared)
+        try:
+            end, pause = time.monotonic() + _GRACE, 0.005
+            while (program.poll() is None or self.alive()) and time.monotonic() < end:
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 0.1)
+                left |= self.signal(signal.SIGTERM, spared | set(left))  # some may have been born meanwhile
+        finally:
+            self._kill(program, others)
+        return tuple(left.values())
+
+    def _kill(self, program: subprocess.Popen[bytes], others: set[int]) -> None:
+        """Without an await, so that a second cancel cannot come between."""
+        for _ in range(20):  # a process that forks while it is being killed is caught by the next round
+            if not self.signal(signal.SIGKILL):
+                break
+            time.sleep(0.005)
+        if program.poll() is None:
+            program.kill()
+            program.wait()
+        self._bury_all(others)
+
+    def _bury_all(self, others: set[int]) -> None:
+        pause = 0.0002
+        while self._bury(others) and pause < 0.1:
+            time.sleep(pause)
+            pause *= 2
+
+    def _maybe_alive(self, others: set[int]) -> bool:
         """A cheap look whether anything can be left once the program itself is gone.
 
         Orphans are our children then, so nothing is left if the group is empty and no child of ours is of this call.
-        others: leaders of calls, known not to be orphans.
         """
-        if self.bury(others):
-            return True
         try:
             os.killpg(self.leader, 0)
             return True
@@ -64,7 +103,7 @@ class Kin:
             return True
         return any(self._carries(pid) for pid in _our_children() - others)
 
-    def bury(self, others: set[int]) -> bool:
+    def _bury(self, others: set[int]) -> bool:
         """Lay to rest the first processes inside sandboxes, which come to us when their monitors end. Dying and dead
         they carry nothing that tells whose they were, save their name. Gives whether one is still dying.
         """

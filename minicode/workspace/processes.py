@@ -27,8 +27,8 @@ _CHUNK = 2**16
 # Where a cut may be made, the best first: within how many bytes of it, and at what.
 _SEAMS = ((2**12, rb"[\n\0]"), (2**16, rb"[\s\"',;]"))
 _DRAIN = 2.0  # seconds, at most, for output that comes after the end of the program
+_AGAIN = 2  # times that a launch is made anew which failed before the program was started
 _QUIET = 0.1  # seconds without output after which nothing more is expected
-_GRACE = 2.0  # seconds between TERM and KILL
 
 
 class Box(Protocol):
@@ -182,50 +182,64 @@ class Processes:
         if not self._adopting:
             adopt_orphans()
             self._adopting = True
-        out = _Pipe(keep, on_output)
-        err = _Pipe(keep, None) if errors_apart else out
+        everything = {**self.environment, **(environment or {})}
+        start = _Start(argv, folder, everything, grant or self.grant, stdin, seconds, errors_apart, keep, on_output)
+        finished, began = await self._attempt(start)
+        for _ in range(_AGAIN):
+            if began:
+                break
+            # Something that the sandbox covers may have vanished since it was looked at: it looks again.
+            finished, began = await self._attempt(start)
+        return finished
+
+    async def _attempt(self, start: _Start) -> tuple[Finished, bool]:
+        """What became of it, and whether the program itself was started: the sandbox may have failed before."""
+        out = _Pipe(start.keep, start.on_output)
+        err = _Pipe(start.keep, None) if start.errors_apart else out
         started = time.monotonic()
-        start = _Start(argv, folder, {**self.environment, **(environment or {})}, grant or self.grant, stdin)
-        kin, process, held = self._start(start, out, err)
+        kin, process, launch = self._start(start, out, err)
         self._running.add(process.pid)
         exited = asyncio.create_task(_exit_of(process))
         left: tuple[str, ...] = ()
         try:
-            await asyncio.wait({exited}, timeout=seconds)
+            await asyncio.wait({exited}, timeout=start.seconds)
             in_time = exited.done()
             if in_time:
                 for pipe in {out, err}:
                     await pipe.drain()
+            began = launch.began(process.poll())
         finally:
             try:
-                left = await _end(kin, process, self._running)
+                left = await kin.end(process, self._running)
             finally:
                 exited.cancel()
                 self._running.discard(process.pid)
                 for pipe in {out, err}:
                     pipe.close()
+                launch.close()
         ended = "flood" if max(out.total, err.total) > FLOOD else "" if in_time else "time"
         output, beginning = out.kept()
-        return Finished(
+        finished = Finished(
             process.returncode,
             output,
-            err.kept()[0] if errors_apart else b"",
+            err.kept()[0] if start.errors_apart else b"",
             out.total,
             time.monotonic() - started,
             ended,
             () if ended else left,
-            held,
+            launch.argv != tuple(start.argv),
             beginning,
         )
+        return finished, began
 
-    def _start(self, start: _Start, out: _Pipe, err: _Pipe) -> tuple[Kin, subprocess.Popen[bytes], bool]:
+    def _start(self, start: _Start, out: _Pipe, err: _Pipe) -> tuple[Kin, subprocess.Popen[bytes], Launch]:
         token = os.urandom(8).hex()
         # A minicode that runs inside another one's call stays part of that call.
-        start.environment[MARK] = f"{start.environment.get(MARK, '')}/{token}"
-        launch = Launch(tuple(start.argv), start.environment)
+        environment = {**start.environment, MARK: f"{start.environment.get(MARK, '')}/{token}"}
+        launch = Launch(tuple(start.argv), environment)
         try:
             if self._box is not None:
-                launch = self._box.launch(start.argv, start.folder, start.environment, start.grant)
+                launch = self._box.launch(start.argv, start.folder, environment, start.grant)
             with _input(start.stdin) as stdin:
                 process = subprocess.Popen(
                     launch.argv,
@@ -238,6 +252,7 @@ class Processes:
                     pass_fds=launch.fds,
                 )
         except BaseException as error:  # why: whatever ended it, no descriptor may stay open
+            launch.close()
             for pipe in {out, err}:
                 pipe.close()
             if not isinstance(error, OSError | ValueError):
@@ -245,21 +260,22 @@ class Processes:
             if not start.folder.is_dir():
                 raise Refused(f"The folder {start.folder} does not exist any more.") from None
             raise Refused(f"{start.argv[0]} cannot be started: {error}.") from None
-        finally:
-            for fd in launch.fds:
-                os.close(fd)
         kin = Kin(process.pid, token, Path(launch.argv[0]).name[:15] if launch.monitor else "")
         for pipe in {out, err}:
             pipe.started(on_flood=lambda: kin.signal(signal.SIGKILL))
-        return kin, process, launch.argv != tuple(start.argv)
+        return kin, process, launch
 
 
 class _Start(NamedTuple):
     argv: Sequence[str]
     folder: Path
-    environment: dict[str, str]
+    environment: Mapping[str, str]
     grant: Grant
     stdin: bytes
+    seconds: float | None
+    errors_apart: bool
+    keep: int
+    on_output: Callable[[bytes], None] | None
 
 
 @contextmanager
@@ -292,39 +308,3 @@ async def _exit_of(process: subprocess.Popen[bytes]) -> None:
         loop.remove_reader(fd)
         os.close(fd)
     process.wait()
-
-
-async def _end(kin: Kin, process: subprocess.Popen[bytes], others: set[int]) -> tuple[str, ...]:
-    """End all that is left of a call: TERM, a grace, KILL. Gives the command lines of what was ended."""
-    over = process.poll() is not None
-    if over and not kin.maybe_alive(others):
-        return ()
-    if over and kin.monitor:  # the kernel is ending what was inside, without a grace
-        _kill(kin, process, others)
-        return ()
-    spared = {process.pid} if kin.monitor else set()
-    left = kin.signal(signal.SIGTERM, spared)
-    try:
-        end, pause = time.monotonic() + _GRACE, 0.005
-        while (process.poll() is None or kin.alive()) and time.monotonic() < end:
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, 0.1)
-            left |= kin.signal(signal.SIGTERM, spared | set(left))  # one may have been born while the others were told
-    finally:
-        _kill(kin, process, others)
-    return tuple(left.values())
-
-
-def _kill(kin: Kin, process: subprocess.Popen[bytes], others: set[int]) -> None:
-    """Without an await, so that a second cancel cannot come between."""
-    for _ in range(20):  # a process that forks while it is being killed is caught by the next round
-        if not kin.signal(signal.SIGKILL):
-            break
-        time.sleep(0.005)
-    if process.poll() is None:
-        process.kill()
-        process.wait()
-    for _ in range(20):
-        if not kin.bury(others):
-            break
-        time.sleep(0.005)

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from minicode.sandbox.policy import LOOK
-from minicode.text import clean
+from minicode.text import clean, count
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import run_git, safe_path
-from minicode.workspace.glob import glob_filter
+from minicode.workspace.glob import covers, glob_filter
 from minicode.workspace.processes import HEAD, Finished
 from minicode.workspace.workspace import Workspace
 
@@ -71,14 +71,46 @@ class Row(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Sorted by path and line. partial: there was more than could be kept, or than there was time for."""
+    """Sorted by path and line. partial: there was more than could be kept, or than there was time for. left_out: how
+    many files with matches were, since rules keep them from being read.
+    """
 
     rows: tuple[Row, ...]
     partial: bool = False
+    left_out: int = 0
+
+    @property
+    def note(self) -> str:
+        """What is to be told of what was left out, "" if nothing was."""
+        return _note(self.left_out)
+
+
+class Listing(NamedTuple):
+    """left_out: how many files were, since rules keep them from being read."""
+
+    files: tuple[Path, ...]
+    left_out: int = 0
+
+    @property
+    def note(self) -> str:
+        """As `Rows.note`."""
+        return _note(self.left_out)
+
+
+def _note(left_out: int) -> str:
+    return f"{count(left_out, 'file')} left out, for rules are against reading" if left_out else ""
 
 
 async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engine] = ENGINES) -> Rows:
     """The lines of text files that match. Raises Refused for a bad pattern or a place that does not exist."""
+    found = await _search(workspace, query, engines)
+    kept = _kept(workspace)
+    left_out = {row.path for row in found.rows if kept(row.path)} if kept else set()
+    rows = tuple(row for row in found.rows if row.path not in left_out)
+    return found._replace(rows=rows, left_out=len(left_out))
+
+
+async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine]) -> Rows:
     if not query.under.exists():
         raise Refused(f"{workspace.folder.show(query.under)} does not exist.")
     for engine in engines:
@@ -98,14 +130,25 @@ async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engi
     raise Refused("The search failed: no search program is here.")
 
 
-async def list_files(
-    workspace: Workspace, under: Path, glob: str = "", engines: Sequence[Engine] = ENGINES
-) -> tuple[Path, ...]:
+async def list_files(workspace: Workspace, under: Path, glob: str = "", engines: Sequence[Engine] = ENGINES) -> Listing:
     """The files under a folder that are not ignored, newest first. Raises Refused if it is not a folder."""
     if not under.is_dir():
         raise Refused(f"{workspace.folder.show(under)} is not a folder.")
     names = filter(_shown(workspace, under), await _list(workspace, under, ".", engines))
-    return await asyncio.to_thread(_newest_first, under, names, glob)
+    found = await asyncio.to_thread(_newest_first, under, names, glob)
+    kept = _kept(workspace)
+    files = tuple(file for file in found if not kept(str(file))) if kept else found
+    return Listing(files, len(found) - len(files))
+
+
+def _kept(workspace: Workspace) -> Callable[[str], bool] | None:
+    """Says of a real path that rules keep it from being read; None if they keep nothing."""
+    globs = workspace.processes.grant.unread
+    if not globs:
+        return None
+    covered = covers(globs)
+    base = f"{workspace.root}/"
+    return lambda path: covered(path.removeprefix(base))
 
 
 def _shown(workspace: Workspace, under: Path) -> Callable[[str], bool]:

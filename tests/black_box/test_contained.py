@@ -559,3 +559,96 @@ def test_s35_flags_inside_the_prompt_are_text(program: Any, rehearse: Any) -> No
     ran = program("run", "--json", words, server=server)
     assert ran.code == 0 and ran.events[0]["sandbox"]["level"] == "workspace-write"
     assert ran.events[0]["permission_mode"] == "auto" and words in json.dumps(server.requests[0].body)
+
+
+DENIED = '[permissions]\ndeny = ["read(**/*.pem)", "read(secrets/**)", "read(.env)"]\n'
+SECRET = "canary-3c5d"
+KEPT = ("ca.pem", "src/certs/a.pem", "secrets/deep/key", ".env")
+
+
+def keep(held: Held, config: str = DENIED) -> None:
+    """Rules about reading, and files they are about, each with the secret in it."""
+    (held.home / ".minicode").mkdir(mode=0o700, exist_ok=True)
+    (held.home / ".minicode" / "config.toml").write_text(config)
+    (held.home / ".minicode" / "config.toml").chmod(0o600)
+    for name in KEPT:
+        (held.workspace / name).parent.mkdir(parents=True, exist_ok=True)
+        (held.workspace / name).write_text(f"{SECRET} {name}\n")
+    (held.workspace / "src" / "ok").write_text("seen\n")
+
+
+def in_order(held: Held) -> list[str]:
+    """The results in the order of the calls, as M2 has them; some run side by side."""
+    blocks = held.servers[-1].requests[-1].body["messages"][-1]["content"]
+    every = [block["content"] for block in blocks if block["type"] == "tool_result"]
+    return [one if isinstance(one, str) else "".join(part["text"] for part in one) for one in every]
+
+
+EVERY = """
+import os
+for folder, _, names in os.walk("."):
+    for name in names:
+        try:
+            print(name, open(os.path.join(folder, name), errors="replace").read())
+        except OSError as error:
+            print(name, "closed", error.errno)
+"""
+
+
+def test_rules_about_reading_bind_commands(held: Held) -> None:
+    keep(held)
+    told = held.told(
+        f"cat {' '.join(KEPT)}; cat src/ok",
+        f"grep -r canary . ; tar -cf - . | grep -a canary | cat -v; {python(EVERY)}",
+        "mv src s; cat s/certs/a.pem; mv .env e; cat e; ln ca.pem l; cat l; ln -s ca.pem m; cat m secrets/deep/key",
+        "for each in ca.pem src/certs/a.pem .env; do echo new >$each; rm -f $each; done; rm -rf secrets; cat src/ok",
+    )
+    assert SECRET not in "".join(told)
+    assert "seen" in told[0] and "rules keep files from being read" in held.told("cat ca.pem")[0]
+    assert "seen" in told[1] and "closed" in told[1] and "seen" in told[3]
+    for name in KEPT:
+        assert (held.workspace / name).read_text() == f"{SECRET} {name}\n", name
+
+
+def test_rules_about_reading_bind_tools_and_tests(held: Held) -> None:
+    repository(held.workspace)
+    keep(held)
+    for words in ("add .", "commit -qm keys"):
+        subprocess.run(["git", *words.split()], cwd=held.workspace, check=True)
+    (held.workspace / "ca.pem").write_text(f"{SECRET} changed\n")
+    ran = held.run(
+        Do("read", {"path": "ca.pem"}),
+        Do("edit", {"path": ".env", "old": "x", "new": "y"}),
+        Call("grep", {"pattern": "canary|seen"}),
+        Call("glob", {"pattern": "*"}),
+        Call("git", {"args": ["diff"]}),
+        Call("git", {"args": ["show"]}),
+        Call("git", {"args": ["show", "HEAD:.env"]}),
+        Call("git", {"args": ["add", "-f", "."]}),
+        "git show HEAD:.env",
+    )
+    told = in_order(held)
+    assert ran.code == 0 and SECRET not in "".join(told), told
+    assert [("forbids" in text) for text in told] == [True, True, *[False] * 6, True]
+    assert "src/ok:1:seen" in told[2] and "[4 files left out" in told[2]
+    assert "a.txt" in told[3] and "[4 files left out" in told[3] and "pem" not in told[3]
+    assert "+seen" in told[5] and "rules keep" in told[6]
+    status = subprocess.run(["git", "diff", "--cached", "--name-only"], cwd=held.workspace, capture_output=True)
+    assert status.stdout == b""
+
+
+def test_rules_about_reading_that_are_about_too_much(held: Held) -> None:
+    keep(held)
+    (held.workspace / "many").mkdir()
+    for number in range(501):
+        (held.workspace / "many" / f"{number}.pem").touch()
+    ran = held.run("cat src/ok", f"cat {KEPT[0]}")
+    told = [event["text"] for event in ran.of("tool_result")]
+    assert ran.code == 58 and SECRET not in "".join(told)
+    assert all("more than 500 files, so the rule `read(**/*.pem)` cannot be enforced" in text for text in told), told
+    keep(held, '[permissions]\nask = ["read(ca.pem)"]\n')
+    ran = held.run("cat src/ok", "cat ca.pem")
+    assert [("seen" in e["text"], "wants to be asked" in e["text"]) for e in ran.of("tool_result")] == [
+        (True, False),
+        (False, True),
+    ]

@@ -454,3 +454,39 @@ def test_s25_s26_tool_output_in_plain_text(program: Any, rehearse: Any, sources:
     assert not [char for char in shown if char != "\n" and (ord(char) < 32 or 0x7F <= ord(char) < 0xA0)]
     assert "\u202e" not in shown and "<U+202E>" in shown
     assert not any(code in server.requests[-1].raw for code in (b"\\u001b", b"\\u009b", b"\xc2\x9b", b"\\u202e"))
+
+
+# --- rules that need the kernel, or an understanding ------------------------------------------------------------------
+
+
+def test_a_read_rule_that_nothing_enforces_is_asked_even_where_all_is_free(
+    program: Any, rehearse: Any, sources: Path
+) -> None:
+    settings(program, '[permissions]\ndeny = ["read(a.py)"]\n')
+    for flags, env in ((("-y",), HIDDEN), (("--sandbox", "off"), {}), (("-y", "--sandbox", "off"), {})):
+        server = rehearse(steps(shell("cat a*.py"), Step(ANSWER, expect=Expect(absent="second"))))
+        ran = program("run", "--json", *flags, "go", server=server, env=env)
+        assert (ran.code, by(ran)) == (58, [("bash", "nobody")]), flags
+        assert "`read(a.py)` cannot be enforced" in said(ran)[0][0], flags
+
+
+def test_a_deny_rule_for_commands_leaves_plain_lines_alone(
+    program: Any, rehearse: Any, sources: Path, held: Any
+) -> None:
+    settings(program, '[permissions]\ndeny = ["bash(rm:*)"]\n')
+    fine = ["cat a.py 2>&1 | tail -1", "ls >/dev/null 2>&1 && echo fine", "cat none 2>/dev/null || echo none"]
+    asked = ["make 2>&1 | tail", "sh x.sh", "echo x > F"]
+    denied = ["ls 2>/dev/null; rm a.py 2>&1"]
+    ran = program("run", "--json", "go", server=rehearse(steps(shell(*fine, *asked, *denied), ANSWER)), env=held)
+    told = [text for text, _ in said(ran)]
+    assert [event["by"] for event in ran.of("permission")] == ["nobody"] * 3 + ["rule"]
+    assert ["third" in told[0], "fine" in told[1], "none" in told[2]] == [True] * 3
+    assert "`make` may start what is not named here" in told[3] and "`sh` may start" in told[4]
+    assert (sources / "a.py").exists() and not (sources / "F").exists()
+
+
+def test_an_open_network_is_not_denied_in_words(program: Any, rehearse: Any, sources: Path, held: Any) -> None:
+    server = rehearse(steps(shell("echo Could not resolve host >&2; false"), ANSWER))
+    for flags, words in (((), True), (("--network", "on"), False)):
+        ran = program("run", "--json", *flags, "go", server=rehearse(server.script), env=held)
+        assert ("has no network" in said(ran)[0][0]) is words

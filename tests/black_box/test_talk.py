@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from minicode.lab.rehearsal import Do, Expect, Say, Step, Think, steps
+from minicode.workspace.snapshots.store import Store
 
 ANSWER = (Think("That is all."), Say("Done."))
 UNHELD: dict[str, str | None] = {"MINICODE_SANDBOX_BACKENDS": "none"}
@@ -360,6 +361,177 @@ def test_s37_links_and_pictures_are_text(program: Any, rehearse: Any, terminal: 
     talk = terminal("chat", "go", server=rehearse(steps((Think("Show."), Say(text)))))
     talk.quits()
     assert text in talk.seen and "\x1b]8" not in talk.seen and canary.connections == 0
+
+
+# --- slash words ------------------------------------------------------------------------------------------------------
+
+
+def wants(said: str, thoughts: int) -> Step:
+    return Step((Think(f"On {said}."), Say("Done.")), expect=Expect(said=said, thoughts=thoughts))
+
+
+def ids(program: Any, session: str = "") -> dict[str, str]:
+    """Ids of the user's messages by text."""
+    return {entry["text"]: entry["id"] for entry in program.journal(session) if entry["kind"] == "user"}
+
+
+def test_rewind_gives_the_words_back_to_be_edited(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(wants("one", 0), wants("two", 1), wants("two, edited", 1)))
+    talk = terminal("chat", "one", server=server)
+    talk.says("\n> ", "two")
+    talk.says("\n> ", "/rewind")
+    shown = talk.shows("Enter for none) ")
+    assert re.search(r"  e\w+ +\S+ \S+  one\n  e\w+ +\S+ \S+  two\n", shown)
+    talk.types(ids(program)["two"])
+    talk.shows("yours to edit:\n> two")
+    talk.types(", edited")
+    talk.quits()
+    assert list(ids(program)) == ["one", "two", "two, edited"]
+
+
+def test_a_rewind_of_many_lines_and_odd_signs(program: Any, rehearse: Any, terminal: Any) -> None:
+    words = "first line\nsecond 行 \x1b[2J"
+    server = rehearse(steps(wants("first line", 0), wants("second 行", 0)))
+    assert program("run", words, server=server).code == 0
+    talk = terminal("chat", "-c", server=server)
+    talk.says("\n> ", "/undo")
+    talk.shows("yours to edit:\n> first line")
+    talk.types(" and more")
+    talk.quits()
+    first, second = ids(program)
+    assert first == words and second.split("\n")[0] == "first line" and second.endswith("and more")
+    assert "\x1b[2J" not in talk.seen and "\x1b" not in second
+
+
+def test_undo_redo_and_the_tree(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(wants("one", 0), wants("two", 1), wants("three", 2)))
+    talk = terminal("chat", "one", server=server)
+    talk.says("\n> ", "two")
+    talk.says("\n> ", "/undo")
+    talk.says("> two", "\x15/undo")  # ^U: not these words
+    talk.says("> one", "\x15/tree")
+    talk.says("\n> ", "/redo")
+    talk.says("\n> ", "/redo")
+    talk.says("\n> ", "/redo")
+    talk.shows("nothing to redo")
+    talk.says("\n> ", "three")
+    talk.quits()
+    one, two, _ = ids(program).values()
+    assert re.search(f"● the start\n.*· {one} .*\n.*· {two} ", talk.seen)
+
+
+def test_a_fork_and_a_new_session_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(wants("one", 0), wants("in the fork", 1), wants("anew", 0)))
+    talk = terminal("chat", "--permission-mode", "plan", server=server)
+    talk.says("\n> ", "/fork")
+    talk.shows("nothing to fork yet")
+    talk.says("\n> ", "one")
+    talk.says("\n> ", "/mode acceptEdits")
+    talk.says("\n> ", "/fork the other way")
+    assert "mode acceptEdits" in talk.shows("/help")
+    talk.says("\n> ", "in the fork")
+    talk.says("\n> ", "/clear")
+    talk.says("\n> ", "anew")
+    talk.quits()
+    sessions = {tuple(ids(program, path.stem)): path.stem for path in program.journals}
+    assert set(sessions) == {("one",), ("one", "in the fork"), ("anew",)}
+    assert program.journal(sessions["one", "in the fork"])[0]["from"] == sessions[("one",)]
+    assert "the other way" in program("sessions", "list").out
+    assert not list(program.home.glob("**/*.lock"))
+
+
+def test_names_labels_and_words_that_are_none(program: Any, rehearse: Any, terminal: Any) -> None:
+    talk = terminal("chat", "one", server=rehearse(steps(wants("one", 0))))
+    for line, answer in (
+        ("/renam it", "There is no /renam. Did you mean /rename?"),
+        ("/xyzzy", "There is no /xyzzy. /help lists them."),
+        ("/rename", "Write the new name"),
+        ("/rename by hand", "is called by hand"),
+        ("/label a good start", "is labelled 'a good start'"),
+        ("/status", "· by hand · thought 1/1"),
+        ("/mode nonsense", "There is no mode 'nonsense'"),
+        ("/rewind e999", "no message of yours"),
+        ("/unfold", "minicode: "),
+        ("/help", "/quit or Ctrl-D"),
+        ("/tree", "[a good start]"),
+    ):
+        talk.says("\n> ", line)
+        talk.shows(answer)
+    talk.quits()
+    assert "by hand" in program("sessions", "list").out
+
+
+CHANGES = (shell("echo 1 >a"), ANSWER, shell("echo 2 >a; echo 2 >b"), ANSWER)
+
+
+def in_auto(terminal: Any, program: Any, server: Any) -> Any:
+    """A talk in which two messages were said: the first made `a`, the second changed it and made `b`."""
+    talk = terminal("chat", "--permission-mode", "bypassPermissions", "make", server=server)
+    talk.says("\n> ", "change")
+    talk.shows("\n> ")
+    return talk
+
+
+def contents(program: Any) -> dict[str, str]:
+    return {path.name: path.read_text() for path in program.workspace.iterdir()}
+
+
+def test_files_go_back_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    talk = in_auto(terminal, program, rehearse(steps(*CHANGES)))
+    talk.types("/undo")
+    talk.says("both (b)? [c] ", "b")
+    assert "-2\n+1\n" in talk.shows(YES_NO)
+    talk.types("n")
+    talk.says("Nothing was changed.\n> ", "/undo")
+    talk.says("both (b)? [c] ", "b")
+    talk.says(YES_NO, "y")
+    talk.shows("yours to edit:\n> change")
+    assert contents(program) == {"a": "1\n"}
+    talk.types("\x15/redo")
+    talk.shows("before the last rewind.")
+    assert contents(program) == {"a": "2\n", "b": "2\n"}
+    talk.says("\n> ", f"/rewind {ids(program)['make']}")
+    talk.says("both (b)? [c] ", "f")
+    talk.says(YES_NO, "y")
+    talk.says("goes on where it was; /redo undoes this.\n> ", "/status")
+    talk.quits()
+    assert contents(program) == {}
+    assert program("sessions", "verify", program.journals[0].stem).code == 0
+
+
+def test_the_users_own_changes_are_asked_for_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    talk = in_auto(terminal, program, rehearse(steps(*CHANGES)))
+    (program.workspace / "a").write_text("mine")
+    talk.types("/undo")
+    talk.says("both (b)? [c] ", "f")
+    shown = talk.says("overwrite that, too? [y/N] ", "y")
+    assert re.search("changed since: .*/a\n", shown)
+    talk.shows("/redo undoes this.")
+    assert contents(program) == {"a": "1\n"}
+    (program.workspace / "a").write_text("mine again")
+    talk.says("\n> ", "/redo")
+    talk.says("Overwrite that, too? [y/N] ", "")
+    assert contents(program) == {"a": "mine again"}
+    talk.says("\n> ", "/redo")
+    talk.says("Overwrite that, too? [y/N] ", "y")
+    talk.quits()
+    assert contents(program) == {"a": "mine", "b": "2\n"}
+
+
+def test_a_rewind_that_a_crash_cut_is_ended_first(program: Any, rehearse: Any, terminal: Any) -> None:
+    assert program("run", "make", server=rehearse(steps(*CHANGES[:2]))).code == 0
+    trees = [entry["tree"] for entry in program.journal() if entry["kind"] == "snapshot"]
+    [folder] = (program.home / ".minicode" / "snapshots").iterdir()
+    store = Store(folder)
+    store.note("restoring", {"from": trees[-1], "to": trees[0]})  # as a process leaves it that dies then
+    store.close()
+    for answer, left in (("", {"a": "1\n"}), ("y", {})):
+        talk = terminal("chat", "-c", server=rehearse(steps()))
+        assert "in the middle" in talk.says(YES_NO, answer)
+        talk.quits()
+        assert contents(program) == left
+    assert program.kinds()[-1] == "files"
+    assert program("sessions", "redo", program.journals[0].stem).code == 0 and contents(program) == {"a": "1\n"}
 
 
 # --- trust and the key ------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from zlib import crc32
 
 import pytest
 from hypothesis import given, settings
@@ -71,3 +72,14 @@ def test_ids_of_others_count_nothing() -> None:
 
 def test_session_ids_do_not_repeat() -> None:
     assert len({session_id() for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize("field", ["id", "parent", "at", "kind"])
+def test_a_right_checksum_does_not_make_a_record(field: str) -> None:
+    def line(**more: Any) -> bytes:
+        fields = {"id": "e1", "parent": None, "at": "", "kind": "user", **more}
+        text = json.dumps(fields, separators=(",", ":")).encode()
+        return b'%b,"crc":"%08x"}\n' % (text[:-1], crc32(text))
+
+    assert from_line(line()) is not None
+    assert from_line(line(**{field: ["x"]})) is None

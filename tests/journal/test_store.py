@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from minicode.errors import SessionError, SessionInUse
+from minicode.errors import SessionError, SessionInUse, UsageError
 from minicode.journal.blobs import Blobs
-from minicode.journal.store import delete, find, latest
+from minicode.journal.check import verify
+from minicode.journal.store import TRASH, delete, find, latest, move, rename
 from minicode.journal.writer import Journal
 
 
@@ -70,3 +71,79 @@ def test_a_deleted_session_takes_its_blobs_along_unless_it_is_in_use(session: Jo
 def test_a_file_of_somebody_else_is_not_a_session_of_ours(folder: Path) -> None:
     os.chown(make(folder, "foreign"), 12345, 12345)
     assert latest(folder.parent, folder.name) is None
+
+
+def test_a_name_is_given_taken_away_and_never_twice_in_a_project(folder: Path) -> None:
+    first, second = make(folder, "one", name="Walrus"), make(folder, "two")
+    elsewhere = make(folder.with_name("other"), "three")
+    with pytest.raises(UsageError, match=r"taken already") as failure:
+        rename(second, "WALRUS")
+    assert first.stem in str(failure.value)
+    with pytest.raises(UsageError, match="taken already"):
+        rename(second, first.stem)
+    rename(first, "walrus")
+    rename(elsewhere, "walrus")
+    assert find(folder.parent, "Walrus", folder.name) == first
+    rename(first, "")
+    rename(second, "walrus")
+    assert find(folder.parent, "walrus", folder.name) == second
+    assert verify(first).ok and verify(second).ok
+
+
+@pytest.mark.parametrize(
+    "name", ["two\nlines", "tab\tbed", " blank", "blank ", "x" * 101, "\x1b[31m", "\u202ex", "\ud800"]
+)
+def test_what_is_no_name_is_a_sentence(folder: Path, name: str) -> None:
+    path = make(folder, "one")
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match="one line of at most 100"):
+        rename(path, name)
+    assert path.read_bytes() == before
+
+
+def test_a_session_in_use_is_neither_renamed_nor_moved(session: Journal, tmp_path: Path) -> None:
+    assert session.path
+    with pytest.raises(SessionInUse, match=f"process {os.getpid()}"):
+        rename(session.path, "new")
+    with pytest.raises(SessionInUse, match=f"process {os.getpid()}"):
+        move(session.path, tmp_path / TRASH)
+    assert session.path.exists()
+
+
+def test_a_session_moves_with_its_blobs_and_comes_back(session: Journal, folder: Path, tmp_path: Path) -> None:
+    assert session.path
+    id_ = Blobs.beside(session.path).put(b"data")
+    session.close()
+    trash = tmp_path / TRASH
+    moved = move(session.path, trash)
+    assert moved == trash / folder.name / session.path.name
+    assert Blobs.beside(moved).get(id_) == b"data"
+    assert list(folder.iterdir()) == [], "no lock is left behind"
+    assert find(trash, session.id) == moved
+    assert trash.stat().st_mode & 0o777 == 0o700
+    with pytest.raises(SessionError, match="has gone"):
+        move(session.path, trash)
+    assert move(moved, folder.parent) == session.path
+    assert Blobs.beside(session.path).get(id_) == b"data"
+    assert list(moved.parent.iterdir()) == []
+
+
+def test_what_was_cut_short_between_blobs_and_session_is_done_again(session: Journal, tmp_path: Path) -> None:
+    assert session.path
+    id_ = Blobs.beside(session.path).put(b"data")
+    session.close()
+    there = tmp_path / TRASH / session.path.parent.name
+    there.mkdir(parents=True)
+    session.path.with_suffix(".blobs").rename(there / f"{session.id}.blobs")
+    assert Blobs.beside(move(session.path, tmp_path / TRASH)).get(id_) == b"data"
+
+
+def test_a_move_never_overwrites(session: Journal, tmp_path: Path) -> None:
+    assert session.path
+    session.close()
+    there = tmp_path / TRASH / session.path.parent.name
+    there.mkdir(parents=True)
+    (there / session.path.name).write_bytes(b"precious")
+    with pytest.raises(SessionError, match="already"):
+        move(session.path, tmp_path / TRASH)
+    assert (there / session.path.name).read_bytes() == b"precious" and session.path.exists()

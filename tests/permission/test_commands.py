@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -19,6 +20,14 @@ HARMLESS = """
 ls
 ls -la src
 ls -la | wc -l
+ls 2>&1
+ls |& cat
+ls 2>/dev/null | head -3
+ls >/dev/null 2>&1 && echo yes
+ls &> /dev/null; cat a 1>&2
+ls >>/dev/null
+>/dev/null ls a
+cat a </dev/null
 cat a.py && head -20 b.py
 head -n 5 a.py; tail -n +5 a.py
 pwd && ls
@@ -125,7 +134,6 @@ echo x >| f
 echo x &> f
 echo x >> f
 echo x 2> f
-ls 2>&1
 echo x | tee f
 awk 'BEGIN{print > "f"}'
 echo $(touch c)
@@ -151,7 +159,6 @@ function f { ls; }
 ! ls
 ls &
 ls & ls
-ls |& cat
 time ls
 coproc ls
 exec ls
@@ -230,6 +237,26 @@ LS
 \\ ls
 ls && \\ cat
 ls \\ 
+ls >/dev/null x
+ls "a"2>/dev/null
+ls 12>/dev/null
+ls {fd}>/dev/null
+ls >&-
+ls 2>&1-
+ls >&12
+ls >&x
+ls >& /dev/null
+ls >/dev/null/../x
+ls >/dev/nullx
+ls >/dev/null'x'
+ls >/dev/null\\ x
+ls >|/dev/null
+ls <>/dev/null
+ls >/dev/null >x
+ls >/dev/null &
+ls >/dev/nul?
+2>&1
+>/dev/null rm x
 ping a
 dig $(x).evil
 nslookup a
@@ -324,7 +351,8 @@ LISTED = """basename cat cd cmp column cut date df diff dirname du echo egrep fa
     wc which whoami"""
 KNOWN = ("ls", "cat", "echo", "wc", "head", "sort", "uniq", "find", "sed", "printf", "test", "cd")
 SIGNS = r"""a b -n -o -l 1,2p -name -exec { } ( ) ; & && || | < > >> << $ $( ${ ` ' " \ ! [ ] [[ ]] * ? ~ # = a=b += %
-    %n %s if then fi do done in time -- - .. / , :"""
+    %n %s if then fi do done in time -- - .. / , : 2>&1 >/dev/null
+    2>/dev/null &>/dev/null </dev/null >& 2 12 /dev/null"""
 TOKENS = st.sampled_from([*KNOWN, *SIGNS.split(), "\n", "\r", "\t", "é", "\u00a0", "\u200b"])
 LINES = st.one_of(
     st.lists(TOKENS, max_size=12).map(" ".join),
@@ -338,6 +366,9 @@ def again(command: str) -> list[list[str]]:
     """The commands of a line as another, simpler reader sees them; it fails at whatever is more than words."""
     commands: list[list[str]] = [[]]
     word: str | None = None
+    # At the start of a word a stream may go nowhere or to another stream, and there it ends.
+    bare = re.sub(r"(?:(?<= )|^)(?:&>>?|[0-9]?(?:>>?|<)) */dev/null(?=[ ;|&]|$)", " ", command)
+    command = re.sub(r"(?:(?<= )|^)[0-9]?>& *[0-9](?=[ ;|&]|$)", " ", bare).replace("|&", "|")
     rest = iter(command + " ")
     for char in rest:
         if char == "'":
@@ -373,6 +404,26 @@ def test_what_runs_unasked_is_plain_commands_on_the_list(command: str) -> None:
     for argv in again(command):
         assert argv[0] in LISTED.split()
         assert "-exec" not in argv or argv[0] in ("echo", "printf")
+
+
+SAYS = 'say() { printf \'%s\\0\' say "$@" \'\' >>out; }; a() { say a "$@"; }; b() { say b "$@"; }; '
+STREAMS = """2>&1 >/dev/null 2>/dev/null &>/dev/null >>/dev/null </dev/null 1>&2 > < >& & | |& ; && 2 12 1- a b x=y
+    'c' "d" \\ /dev/null - -2"""
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.sampled_from([*STREAMS.split(), " ", " ", " ", "a", "b "]), max_size=14).map("".join))
+def test_bash_sees_the_same_commands(tmp_path: Path, command: str) -> None:
+    line = parse(command)
+    if not line.plain or any(argv[0] not in ("a", "b") for argv in line.commands):
+        return
+    (tmp_path / "out").write_bytes(b"")
+    before = set(tmp_path.iterdir())
+    ran = subprocess.run(["bash", "-c", SAYS + command], cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True)
+    said = sorted((tmp_path / "out").read_bytes().split(b"\0\0"))
+    wanted = sorted(b"\0".join(w.encode() for w in ("say", *argv)) for argv in line.commands)
+    assert said == sorted([*wanted, b""]), (command, ran.stderr)
+    assert set(tmp_path.iterdir()) == before, command
 
 
 ARGUMENTS = """a b -n -c -o -r -- out * a* 'x_y' 1p -name -delete %s %n PATH -f sub {a,b} ~ "q" -la w 'w' -i !"""

@@ -76,7 +76,8 @@ def test_who_leaves_the_sandbox_has_the_network_too() -> None:
 
 
 def test_an_open_network_need_not_be_asked_for() -> None:
-    assert run("curl x", "default", "kernel", "network", network="on") == Decision(ALLOW)
+    assert run("curl x", "default", "kernel", "network", network="on") == Decision(ALLOW, grant=Grant(network=True))
+    assert run("curl x", "default", "kernel", network="on").grant.network, "so that nobody is told there is none"
 
 
 @pytest.mark.parametrize(
@@ -122,15 +123,94 @@ def test_where_something_is_forbidden_what_cannot_be_seen_is_asked(command: str)
     ["ls *.py", "pytest tests/test_*.py", "pytest -k 'a b'", "find . -name '*.py'", "git status", "cargo build",
      "git -C sub log", "git commit -m 'a form'", "echo 'rm x'", "grep -r rm .", "rmdir x", "mkdir -p a/b", "cp ./a b",
      "python -m pytest tests", "python --version", "sed -i 's/a/b/g' a", "timeout 60 pytest -q", "go test ./...",
+     "pytest 2>&1 | tail", "pytest -q >/dev/null 2>&1 && echo ok", "cargo test &>/dev/null || true; ls 2>/dev/null",
      "find . -name '*.pyc' -delete", "cd src && ls", "/usr/bin/git status", "tar -cf a b"],
 )  # fmt: skip
 def test_what_can_be_seen_to_be_something_else_is_not(command: str) -> None:
     assert run(command, "default", "kernel", deny="bash(rm:*)").verdict == ALLOW
 
 
+@pytest.mark.parametrize("command", ["rm x 2>&1", "ls 2>/dev/null | sudo rm x >/dev/null", ">/dev/null rm x"])
+def test_a_stream_that_goes_nowhere_hides_nothing(command: str) -> None:
+    assert run(command, "default", "kernel", deny="bash(rm:*)").verdict == DENY
+
+
+def test_the_question_says_what_cannot_be_seen() -> None:
+    said = {
+        command: run(command, "auto", "kernel", deny="bash(rm:*)").reason for command in ("make", "npm test", "a > b")
+    }
+    assert all("`bash(rm:*)`" in reason for reason in said.values())
+    assert "`make` may start" in said["make"] and "`npm` may" in said["npm test"] and "redirects" in said["a > b"]
+
+
+KEPT = {"deny": "read(**/*.pem)"}
+
+
 def test_a_rule_about_reading_makes_looking_a_question() -> None:
     assert run("cat .env").verdict == ALLOW
     assert run("cat .env", deny="read(.env)").verdict == ASK
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_must_not_be_read_is_kept_from_held_commands(mode: str) -> None:
+    held = run("cat a.pem", mode, "kernel", **KEPT)
+    assert (held.verdict, held.grant) == (ALLOW, Grant(write=mode != "plan", unread=("**/*.pem",)))
+    assert run("cat a.pem", mode, "kernel", deny="grep(**/*.pem)").grant.unread == ()
+    wish = Wish("run_tests", "runs", {})
+    assert decide(wish, Standing(mode, Rules(deny=("read(x/**)", "read(y)")), "kernel")).grant.unread == ("x/**", "y")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_no_mode_lets_a_command_read_it(mode: str) -> None:
+    refused = DENY if mode == "plan" else ASK
+    for contained in ("none", "waived"):
+        assert run("cat x", mode, contained, **KEPT).verdict == refused
+        assert run("cat x", mode, contained, **KEPT, allow="bash(cat:*)").verdict == (DENY if mode == "plan" else ALLOW)
+    out = run("cat x", mode, "kernel", "host", **KEPT)
+    assert out.verdict == (DENY if mode in ("plan", "auto") else ASK) and not out.grant.unread
+    asked = run("cat x", "default", "none", **KEPT)
+    assert "`read(**/*.pem)` cannot be enforced" in asked.reason
+    assert run("cat x", "default", "kernel", "network", **KEPT, allow="network").grant.unread
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_what_is_too_much_to_look_through_is_asked(mode: str) -> None:
+    wish = Wish("bash", "runs", {"command": "ls"}, finds=lambda globs: f"there are more than 7 {globs[0]}")
+    decision = decide(wish, Standing(mode, Rules(deny=("read(a*)", "bash(rm:*)")), "kernel"))
+    assert (decision.verdict, decision.rule, decision.grant.unread) == (ASK, "read(a*)", ())
+    assert decision.reason == "There are more than 7 a*, so the rule `read(a*)` cannot be enforced on it."
+    assert decide(wish, Standing(mode, Rules(), "kernel")).verdict == ALLOW
+
+
+@pytest.mark.parametrize(
+    "command", ["cat .env", "cp sub/.ENV x", "x --from=./.env", "bash -c 'ls' .env", "git show @:.env"]
+)
+def test_a_command_that_names_what_is_asked_for_is_asked(command: str) -> None:
+    decision = run(command, "bypassPermissions", "kernel", ask="read(.env)")
+    assert (decision.verdict, decision.rule) == (ASK, "read(.env)")
+    assert run("cat .envrc; git show HEAD:env", "default", "kernel", ask="read(.env)").verdict == ALLOW
+
+
+def test_git_is_not_asked_for_what_it_stored() -> None:
+    for command in ("git show HEAD:.env", "git -C sub cat-file -p @:x/.env", "env git show :0:.env | cat"):
+        assert run(command, "auto", "kernel", deny="read(.env)").verdict == DENY
+    for command in ("git show HEAD:a", "echo a:.env", "git log"):
+        assert run(command, "auto", "kernel", deny="read(.env)").verdict == ALLOW
+
+
+def test_who_may_not_read_may_not_edit() -> None:
+    for tool in ("edit", "write", "apply_patch"):
+        for verdict in (DENY, ASK):
+            listed = Rules(**{verdict: ("read(.env)",)}, allow=("edit",))
+            assert decide(Wish(tool, "writes", {}, "sub/.ENV"), Standing("auto", listed, "kernel")).verdict == verdict
+            assert decide(Wish(tool, "writes", {}, "a"), Standing("auto", listed, "kernel")).verdict == ALLOW
+        assert decide(Wish(tool, "writes", {}, "a"), Standing("auto", Rules(deny=("read",)), "kernel")).verdict == ALLOW
+
+
+def test_git_leaves_out_what_is_not_to_be_read_or_asked_for() -> None:
+    listed = Rules(ask=("read(a)",), deny=("read(b)", "edit(c)"))
+    assert decide(Wish("git", "reads", {}), Standing("auto", listed, "none")).grant.unread == ("b", "a")
+    assert decide(Wish("todo", "state", {}), Standing("auto", listed, "none")) == Decision(ALLOW)
 
 
 @pytest.mark.parametrize("command", ["make x", "rm '*'", "rm *", r"a \\* b", "ls | make 'a b'", "echo x | tee 'a:*'"])

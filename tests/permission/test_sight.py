@@ -105,7 +105,11 @@ def test_a_rule_about_reading_holds_for_searching(ask, home: Path, tool: str) ->
     for path in ("secrets", "./secrets/", "src/../secrets", "l", str(home / "work" / "secrets")):
         assert ask(tool, denied, pattern="x", path=path).verdict == "deny", path
         assert ask(tool, asked, pattern="x", path=path).verdict == "ask", path
-    assert ask(tool, denied, pattern="x").verdict == ask(tool, denied, pattern="x", path=".").verdict == "ask"
+    for listed in (denied, asked):
+        for more in ({}, {"path": "."}):  # what lies below is left out
+            found = ask(tool, listed, pattern="x", **more)
+            assert (found.verdict, found.grant.unread) == ("allow", ("secrets/**",))
+    assert ask(tool, denied, pattern="x", path="src").grant.unread == ()
     assert ask(tool, denied, pattern="x", path="src").verdict == "allow"
     assert ask(tool, pattern="x").verdict == "allow"
     if tool == "grep":

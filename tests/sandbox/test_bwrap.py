@@ -13,7 +13,7 @@ import pytest
 from minicode.sandbox.box import Backend, Sandbox, find_bwrap
 from minicode.sandbox.bwrap import Seen, plan
 from minicode.sandbox.places import Protected
-from minicode.sandbox.policy import COMMIT, LOOK, NOTHING, Grant, Policy
+from minicode.sandbox.policy import COMMIT, LOOK, NOTHING, Grant, Launch, Policy
 
 
 def test_a_command_works_in_the_workspace_and_in_tmp(run, place: Path) -> None:
@@ -189,7 +189,7 @@ def test_off_and_host_are_left_as_they_are(policy: Policy, home: Path) -> None:
     boxed = Sandbox(policy, NOTHING, backend, home)
     off = Sandbox(policy._replace(level="off"), NOTHING, backend, home)
     for launch in (boxed.launch(["a"], home, {"X": "y"}, Grant(host=True)), off.launch(["a"], home, {"X": "y"})):
-        assert launch == (("a",), {"X": "y"}, (), False)
+        assert launch == Launch(("a",), {"X": "y"})
 
 
 def test_bwrap_is_taken_from_the_system_only(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

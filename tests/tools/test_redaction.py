@@ -77,6 +77,31 @@ async def test_the_shipped_tools(call: Callable[..., object], root: Path) -> Non
         assert MARK in result.text and KEY not in repr(result), name
 
 
+async def said_by(box: Toolbox, scope: Scope, command: str) -> str:
+    said: list[str] = []
+    await box.run(box.prepare(Call("c", "bash", {"command": command})), replace(scope, say=said.append))
+    return "".join(said)
+
+
+async def test_progress_hides_a_secret_that_came_in_pieces(redacting: Toolbox, scope: Scope) -> None:
+    halves = f"printf 'one\\nkey {KEY[:6]}'; sleep 0.3; printf '{KEY[6:]} here\\nlast'; sleep 0.3; printf ' words'"
+    assert await said_by(redacting, scope, halves) == f"one\nkey {MARK} here\n"
+    coloured = (
+        f"printf 'key {KEY[:6]}\\033[3'; sleep 0.3; printf '1m{KEY[6:]}\\r'; sleep 0.3; printf '\\r50 %%\\r'; sleep 0.3"
+    )
+    assert await said_by(redacting, scope, coloured) == f"key {MARK}\n50 %\n"
+    lines = ["-----BEGIN RSA PRIVATE KEY-----", *(f"{n}{'MIIEpAIBAAKCAQEA' * 4}" for n in range(5))]
+    slowly = f'for line in {" ".join(map(repr, lines))}; do echo "$line"; sleep 0.25; done'
+    closed = f"{slowly}; echo -----END RSA PRIVATE KEY-----; echo done; sleep 0.3"
+    assert await said_by(redacting, scope, closed) == "‹redacted:private-key›\ndone\n"
+
+
+async def test_progress_of_a_flood_is_a_little_of_it(redacting: Toolbox, scope: Scope) -> None:
+    said = await said_by(redacting, scope, f"yes {'w' * 30}{KEY} | head -c 9000000; echo; echo end; sleep 0.3")
+    assert 0 < len(said) < 100_000 and said.endswith("\nend\n")
+    assert "sk-" not in said and KEY[-4:] not in said
+
+
 async def test_an_edit_around_a_secret_keeps_it(call: Callable[..., object], root: Path) -> None:
     file = root / "conf.py"
     file.write_text(f"A = 1\nKEY = '{KEY}'\nB = 2\n")

@@ -30,6 +30,7 @@ from minicode.show import Line, Todos, show_to_json
 class Entry:
     kind: str
     data: dict[str, Any] = field(default_factory=dict)
+    id: str = ""
 
 
 REQUEST = Entry("request", {"sha256": "…"})

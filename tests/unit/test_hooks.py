@@ -293,6 +293,23 @@ async def test_matchers_of_other_events(root: Path) -> None:
     assert (await hooks.run("Stop", stop_hook_active=False)).blocked
 
 
+async def test_who_was_waited_for_too_long_is_told(root: Path) -> None:
+    hooks = hooks_at(root, Hook("Notification", KEEP, "idle_prompt"), Hook("Notification", "exit 3", "permission.*"))
+    early = asyncio.create_task(hooks.idle(300))
+    assert await hooks.idle(0) == Said()
+    told = json.loads((root / "told.json").read_text())
+    assert (told["notification_type"], told["title"]) == ("idle_prompt", "minicode")
+    assert told["message"] == "minicode is waiting for your input."
+    assert early.cancel()
+
+
+async def test_what_a_hook_prints_before_a_fold_is_to_be_heeded(root: Path) -> None:
+    hooks = hooks_at(root, Hook("PreCompact", "echo keep the port", "auto"), Hook("PreCompact", "exit 2", "manual"))
+    folding = {"custom_instructions": "", "trigger": "auto"}
+    assert await hooks.run("PreCompact", **folding) == Said(context="[PreCompact hook: keep the port]")
+    assert (await hooks.run("PreCompact", **{**folding, "trigger": "manual"})).blocked
+
+
 async def test_a_broken_matcher_is_told_and_guards_all_the_same(root: Path) -> None:
     said = await hooks_at(root, Hook("PreToolUse", "touch ran", "Bash(")).run("PreToolUse", "read")
     assert said.verdict == "deny" and "has a matcher that is not a regular expression" in said.blocked

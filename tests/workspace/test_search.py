@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from minicode.sandbox.policy import Grant
 from minicode.workspace.folder import Refused
 from minicode.workspace.glob import glob_filter
 from minicode.workspace.search import ENGINES, Engine, Query, list_files, search_text
@@ -72,14 +73,19 @@ async def test_bad_questions(workspace: Workspace, tree: Path, engine: Engine) -
 @pytest.mark.parametrize("engines", [["rg"], ["git"], ["python"]])
 async def test_listing(workspace: Workspace, tree: Path, engines: list[Engine]) -> None:
     found = await list_files(workspace, tree, "*.py", engines)
-    assert {str(path.relative_to(tree)) for path in found} == {"a.py", "src/b.py", ".hidden/e.py", "no_end.py"}
+    assert {str(path.relative_to(tree)) for path in found.files} == {"a.py", "src/b.py", ".hidden/e.py", "no_end.py"}
     below = await list_files(workspace, tree / "src", "", engines)
-    assert {str(path.relative_to(tree / "src")) for path in below} == {"b.py", "deep/c d.txt", "latin", ".gitignore"}
+    assert {str(path.relative_to(tree / "src")) for path in below.files} == {
+        "b.py",
+        "deep/c d.txt",
+        "latin",
+        ".gitignore",
+    }
 
 
 async def test_the_newest_file_is_first(workspace: Workspace, tree: Path) -> None:
     os.utime(tree / "a.py", (2e9, 2e9))
-    assert (await list_files(workspace, tree))[0] == tree / "a.py"
+    assert (await list_files(workspace, tree)).files[0] == tree / "a.py"
 
 
 async def test_outside_a_repository(workspace: Workspace, root: Path) -> None:
@@ -129,4 +135,21 @@ async def test_hidden_places_are_not_searched(root: Path, engine: Engine) -> Non
     rows = await search_text(workspace, Query("canary", root), [engine, "python"])
     assert [Path(row.path).relative_to(root).as_posix() for row in rows.rows] == ["statement", "sub/a"]
     files = await list_files(workspace, root, engines=[engine, "python"])
-    assert {path.name for path in files} == {"statement", "a"}
+    assert {path.name for path in files.files} == {"statement", "a"}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+async def test_what_rules_keep_is_left_out_and_counted(workspace: Workspace, tree: Path, engine: Engine) -> None:
+    (tree / "src" / "KEY.pem").write_text("foo 1\nfoo 2\n")
+    (tree / "secrets" / "deep").mkdir(parents=True)
+    (tree / "secrets" / "deep" / "a").write_text("foo\n")
+    bound = workspace.granting(Grant(unread=("**/*.pem", "secrets/**")))
+    every, found = [await search_text(w, Query("foo", tree), [engine, "python"]) for w in (workspace, bound)]
+    kept = {str(tree / "src" / "KEY.pem"), str(tree / "secrets" / "deep" / "a")}
+    assert set(found.rows) == {row for row in every.rows if row.path not in kept} and len(found.rows) > 1
+    assert (every.left_out, every.note, found.left_out) == (0, "", 2)
+    below = await search_text(bound, Query("foo", tree / "secrets"), [engine, "python"])
+    assert (below.rows, below.left_out) == ((), 1)
+    listed = await list_files(bound, tree, engines=[engine, "python"])
+    assert listed.left_out == 2 and listed.files and not kept & set(map(str, listed.files))
+    assert "2 files left out" in listed.note and "1 file left out" in below.note

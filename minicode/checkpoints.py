@@ -1,0 +1,72 @@
+"""The files of the workspace kept before each step that may change them, and at the end of a turn that did."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from minicode.errors import MinicodeError
+from minicode.events import Event, Noted
+from minicode.records import Record
+
+if TYPE_CHECKING:  # loaded with the first step that needs it
+    from minicode.workspace.snapshots.snapshots import Snapshots
+
+
+class Outlet(NamedTuple):
+    """Where a turn's records and events go."""
+
+    write: Callable[[list[Record]], None]
+    emit: Callable[[Event], None]
+
+
+@dataclass(slots=True)
+class Checkpoints:
+    """One session's. open: the snapshots, None if none are kept. Work never waits for what cannot be kept: the user is
+    told, and the step goes on."""
+
+    open: Callable[[], Snapshots | None] = lambda: None
+    _snapshots: Snapshots | None = None
+    _step: str = ""
+    _changing: bool = False
+    _told: set[str] = field(default_factory=set)
+
+    async def before(self, step: str, outlet: Outlet) -> None:
+        """Before the first call of a step that may change files. step: what tells it from the one before."""
+        self._changing = True
+        if step != self._step:
+            self._step = step
+            await self._take(outlet)
+
+    async def after(self, outlet: Outlet) -> None:
+        """At the end of the turn, so that what the user changes from then on is known as theirs."""
+        if self._changing:
+            self._changing = False
+            await self._take(outlet)
+
+    @property
+    def snapshots(self) -> Snapshots | None:
+        if self._snapshots is None:
+            self._snapshots = self.open()
+        return self._snapshots
+
+    async def _take(self, outlet: Outlet) -> None:
+        if self.snapshots is None:
+            return
+        try:
+            taken = await asyncio.to_thread(self.snapshots.take)
+        except (MinicodeError, OSError) as error:
+            self._tell(f"/rewind cannot bring back the files of this step: {error}", outlet)
+            return
+        outlet.write([("snapshot", {"tree": taken.tree})])
+        for note in taken.notes:
+            self._tell(note, outlet)
+
+    def _tell(self, note: str, outlet: Outlet) -> None:
+        """Once a session."""
+        if note not in self._told:
+            self._told.add(note)
+            outlet.write([("note", {"level": "warning", "text": note})])
+            outlet.emit(Noted("warning", note))

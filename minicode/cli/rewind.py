@@ -1,0 +1,204 @@
+"""`minicode sessions rewind|redo`, and what `/rewind` asks: conversation, files or both, after a look at it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from minicode import paths, rewinding, safety
+from minicode.cli.tree import listing
+from minicode.errors import SessionError, UsageError
+from minicode.ground import ground
+from minicode.journal import store
+from minicode.journal import tree as trees
+from minicode.journal.entry import Entry
+from minicode.journal.reader import branch_to, leaf_of, load
+from minicode.journal.tree import Said
+from minicode.journal.writer import Journal
+from minicode.rewinding import FilesMoved, Moved
+from minicode.text import clean, count
+from minicode.workspace.snapshots.restore import ChangedSince
+from minicode.workspace.snapshots.snapshots import Snapshots
+
+
+class Desk(NamedTuple):
+    """Where things are shown and asked. ask: None where there is nobody; "" is no answer."""
+
+    say: Callable[[str], None]
+    ask: Callable[[str], str] | None
+
+
+class Way(NamedTuple):
+    """What shall go back. force: also over what the user changed since."""
+
+    conversation: bool
+    files: bool
+    force: bool = False
+
+
+def choose(
+    desk: Desk,
+    snapshots: Snapshots | None,
+    entries: Sequence[Entry],
+    message: Said,
+    wanted: Way | None,
+    yes: bool = False,
+) -> Way | None:
+    """Settle what goes back; None if the user wants none of it. Files only after the difference was shown.
+
+    message: the one to go back before. wanted: what was said already. yes: ask nothing. Raises SessionError if files
+    are wanted and none are kept, UsageError if nobody can be asked and `yes` is missing.
+    """
+    look = _look(snapshots, entries, message) if snapshots and message.tree else None
+    if wanted is None:
+        wanted = Way(True, False)
+        if look and look.shown and desk.ask:
+            desk.say(f"{count(look.paths, 'path')} changed since.\n")
+            answer = desk.ask("Go back with the conversation (c), the files (f) or both (b)? [c] ").lower()
+            wanted = Way(answer in ("", "c", "b"), answer in ("f", "b"))
+    if not wanted.files:
+        return wanted if wanted.conversation else None
+    if snapshots is None:
+        raise SessionError('No snapshots of files are kept here (`snapshots = "off"`, or a session that is not kept).')
+    if not look or not look.shown:
+        desk.say("No file has to change: this session changed none since then.\n")
+        return wanted._replace(files=False) if wanted.conversation else None
+    desk.say(f"{look.shown}\n")
+    return wanted if yes else _confirmed(desk, wanted, look.conflicts)
+
+
+def _confirmed(desk: Desk, wanted: Way, conflicts: Sequence[str]) -> Way | None:
+    if desk.ask is None:
+        raise UsageError("Files are changed only after a yes, and nobody can be asked here: add --yes.")
+    question = "Change the files so?"
+    if conflicts and not wanted.force:
+        desk.say(clean(f"You, or another program, changed since: {', '.join(conflicts[:10])}\n"))
+        question = "Change the files so, and overwrite that, too?"
+    return wanted._replace(force=wanted.force or bool(conflicts)) if _yes(desk.ask, question) else None
+
+
+def _yes(ask: Callable[[str], str], question: str) -> bool:
+    return ask(f"{question} [y/N] ").lower() in ("y", "yes")
+
+
+class _Look(NamedTuple):
+    shown: str
+    paths: int
+    conflicts: tuple[str, ...]
+
+
+def _look(snapshots: Snapshots, entries: Sequence[Entry], message: Said) -> _Look:
+    to = message.tree
+    last = trees.last_tree(entries) or to
+    theirs = (*snapshots.conflicts(to, last), *rewinding.between(snapshots, entries, to, message.id))
+    return _Look(snapshots.show(last, to), len(snapshots.diff(last, to)), tuple(dict.fromkeys(theirs)))
+
+
+def finish(desk: Desk, snapshots: Snapshots | None, journal: Journal) -> None:
+    """A rewind of files that was cut in the middle, by a crash, is ended first, if the user says so."""
+    cut = snapshots.unfinished() if snapshots else None
+    if snapshots is None or cut is None:
+        return
+    desk.say("Files of this folder were being put back when minicode stopped in the middle of it.\n")
+    if desk.ask is None or not _yes(desk.ask, "Put back the rest of them?"):
+        return
+    if done := snapshots.finish():
+        files = rewinding.files_moved(done._replace(before=cut.before), cut.to, "rewind")
+        rewinding.rewind(journal, Said("", "", "", None, ""), files, False)
+
+
+def told(moved: Moved) -> Iterator[str]:
+    """What was done to files, in lines."""
+    if moved.paths:
+        more = " …" if moved.paths[5:] else ""
+        yield f"{count(len(moved.paths), 'path')} changed: {', '.join(moved.paths[:5])}{more}"
+    yield from moved.notes
+
+
+def rewind(session: str, message: str | None, wanted: Way | None, yes: bool, folder: Path | None) -> int:
+    """Without a message only those that can be gone back before are listed. Exit 1 if the user wants none of it."""
+    path = store.find(paths.places().sessions, session)
+    if message is None:
+        loaded = load(path)
+        messages = trees.said(branch_to(loaded.entries, leaf_of(loaded.entries)))
+        for line in listing(messages) or ["Nothing has been said on this branch, so there is nothing to go back to."]:
+            print(line)
+        return 0
+    with _opened(path, folder) as (journal, snapshots):
+        desk = _terminal()
+        finish(desk, snapshots, journal)
+        target = trees.find(trees.said(journal.branch), message)
+        way = choose(desk, snapshots, journal.entries, target, wanted, yes)
+        if way is None:
+            return 1
+        files = None
+        if way.files and snapshots:
+            files = _restore(snapshots, journal, target.tree, "rewind", way.force, target.id)
+        moved = rewinding.rewind(journal, target, files, way.conversation)
+    where = f"Session {path.stem} goes on before {target.id}; " if way.conversation else ""
+    _report(moved, f"{where}`minicode sessions redo` undoes that.")
+    if moved.text:
+        print(clean(moved.text))
+    return 0
+
+
+def redo(session: str, force: bool, folder: Path | None) -> int:
+    path = store.find(paths.places().sessions, session)
+    with _opened(path, folder) as (journal, snapshots):
+        back = rewinding.redoable(journal.entries)
+        files = None
+        if back.files:
+            if snapshots is None:
+                raise SessionError("That rewind changed files, and no snapshots are kept here any more.")
+            files = _restore(snapshots, journal, back.files[0], "redo", force)
+        moved = rewinding.redo(journal, back, files)
+    _report(moved, f"Session {path.stem} is where it was before the last rewind.")
+    return 0
+
+
+@contextmanager
+def _opened(path: Path, folder: Path | None) -> Iterator[tuple[Journal, Snapshots | None]]:
+    """The session and the snapshots of its folder, or of another one it was used in."""
+    with closing(Journal.open(path)) as journal:
+        where = folder or Path(str(journal.header.data.get("folder", "")))
+        if not where.is_dir():
+            yield journal, None
+            return
+        base = ground(where)
+        contained = safety.contain(base.layered, base.folder, [], base.places, journal.id)
+        snapshots = Snapshots(
+            base.places.state / "snapshots" / paths.slug(base.folder), [base.folder], contained.policy.hidden
+        )
+        try:
+            yield journal, snapshots if base.settings.snapshots == "on" else None
+        finally:
+            snapshots.close()
+            safety.sweep(contained.policy.tmp)
+
+
+def _restore(snapshots: Snapshots, journal: Journal, to: str, by: str, force: bool, since: str = "") -> FilesMoved:
+    try:
+        return rewinding.restore(snapshots, journal.entries, to, by, force, since)
+    except ChangedSince as error:
+        raise SessionError(f"{error} Look at them, or overwrite them with --force.") from None
+
+
+def _terminal() -> Desk:
+    def ask(prompt: str) -> str:
+        with suppress(EOFError):
+            return input(prompt).strip()
+        return ""
+
+    def say(text: str) -> None:
+        print(text, end="", file=sys.stderr)
+
+    return Desk(say, ask if os.isatty(0) and os.isatty(1) else None)
+
+
+def _report(moved: Moved, last: str) -> None:
+    for line in [*told(moved), last]:
+        print(clean(line), file=sys.stderr)

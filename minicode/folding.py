@@ -1,0 +1,147 @@
+"""Make room before a request outgrows the window: shorten old outputs, then let a summary stand for the past."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from minicode import turn
+from minicode.context import fold as folds
+from minicode.context.fold import Cut, Quest
+from minicode.context.history import History
+from minicode.errors import ModelError, UsageError
+from minicode.events import Event, Folded, Noted, Retrying
+from minicode.journal.entry import Entry
+from minicode.messages import Reply, Request, Usage, User, reply_to_json
+from minicode.parts import Parts
+
+TRIES = 2
+# Parts of the room: below the first, shortened outputs were enough; the second is what the running turn may keep
+# whole, the third what stays if it must be cut, the fourth what the user's own words may take.
+ENOUGH, WHOLE, NEWEST, WORDS = 0.6, 0.5, 0.2, 0.3
+AGAIN = 1.1  # how much a history must grow before what failed, or what did not help, is tried again
+
+Emit = Callable[[Event], None]
+
+
+class Done(NamedTuple):
+    """entry: id of the fold, "" if there is none. reason: then why, as a sentence."""
+
+    entry: str = ""
+    reason: str = ""
+    usage: Usage = Usage()
+
+
+async def make_room(parts: Parts, emit: Emit, size: int) -> Usage:
+    """Before each request. size: its bytes as it stands. What cannot be folded stays, and the user is told why."""
+    budget, gauge = parts.budget, parts.history.gauge
+    room, tokens = budget.room(parts.request), gauge.tokens(size)
+    if not budget.fold_at or tokens < max(budget.fold_at * room, parts.fold_after):
+        return Usage()
+    if clip(parts, emit) and _tokens(parts) <= ENOUGH * room:
+        return Usage()
+    done = await fold(parts, emit, "auto", running=True)
+    if done.reason:
+        emit(Noted("warning", f"The history is {tokens:,} tokens long and was not folded: {done.reason}"))
+        if tokens >= room:
+            clip(parts, emit, newest=1)
+    parts.fold_after = round(AGAIN * _tokens(parts))
+    return done.usage
+
+
+def clip(parts: Parts, emit: Emit, newest: int = folds.NEWEST) -> bool:
+    """Old tool outputs shortened to head, tail and pointer, which costs no model call. False if there are none."""
+    ids = folds.to_clip(parts.journal.branch, parts.history.short, newest)
+    if ids:
+        before = _tokens(parts)
+        how = {"clipped": list(ids), "head": folds.HEAD, "tail": folds.TAIL, "mark": folds.MARK}
+        parts.write([("fold", {"upto": None, "text": "", **how, "why": "auto", "before": before})])
+        emit(Folded(parts.history.short.folds[-1], "auto", before, _tokens(parts), 0, len(ids)))
+    return bool(ids)
+
+
+async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, running: bool) -> Done:
+    """Let the model write a summary, and commit it only if it will do. why: "auto", "asked" or "overflow"."""
+    trigger = "manual" if why == "asked" else "auto"
+    said = await parts.gate.hooks.run("PreCompact", trigger=trigger, custom_instructions=guidance)
+    for note in said.notes:
+        emit(Noted("warning", note))
+    if said.blocked:
+        return Done(reason=f"A hook refused it: {said.blocked}")
+    history, branch = parts.history, list(parts.journal.branch)
+    room = parts.budget.room(parts.request) / history.gauge.ratio  # in bytes
+    newest = NEWEST * room if running else min(NEWEST * room, sum(map(folds.weight, branch)) / 5)
+    cut = folds.choose(branch, history.short, running=running, whole=round(WHOLE * room), newest=round(newest))
+    if cut is None:
+        return Done(reason="There is nothing old enough to fold.")
+    emit(Noted("info", f"Folding {len(cut.taken)} entries: M2 writes down what matters of them."))
+    quest = folds.quest(cut, history.short, history.todos, round(ENOUGH * room))
+    summary, reason, usage = await _summary(parts, emit, cut, quest, guidance)
+    if summary is None:
+        return Done(reason=f"{reason} The history is as it was.", usage=usage)
+    before = _tokens(parts)
+    data: dict[str, Any] = {
+        "upto": cut.upto,
+        "text": folds.stand_in(summary.text, branch, cut, round(WORDS * room)),
+        "why": why,
+        "guidance": guidance,
+        "before": before,
+        "reply": reply_to_json(summary),
+    }
+    trial = History([*branch, Entry("trial", parts.journal.leaf, "", "fold", data)])
+    if trouble := folds.broken(trial.messages()) or _not_shorter(parts, trial):
+        return Done(reason=f"The folded history would not do: {trouble}. It is as it was.", usage=usage)
+    data |= {"after": _tokens(parts, trial), "thoughts": trial.folded, "entries": len(cut.taken)}
+    parts.write([("fold", data)])
+    entry = parts.history.short.fold
+    emit(Folded(entry, why, before, data["after"], trial.folded, 0))
+    return Done(entry, usage=usage)
+
+
+def unfold(parts: Parts) -> str:
+    """Undo the last fold in force. Returns a sentence. Raises UsageError if there is none."""
+    known = parts.history.short.folds
+    if not known:
+        raise UsageError("Nothing is folded in this session, so there is nothing to undo.")
+    before = _tokens(parts)
+    parts.write([("unfold", {"fold": known[-1]})])
+    room, after = parts.budget.room(parts.request), _tokens(parts)
+    parts.fold_after = room  # the user wants it so; only a full window overrules that
+    full = " That is more than the window holds, so the next request will fold again." if after > room else ""
+    return f"Unfolded: the next request takes about {after:,} tokens instead of {before:,}.{full}"
+
+
+async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: str) -> tuple[Reply | None, str, Usage]:
+    """A summary that will do, or None and the reason."""
+    usage, flaw = Usage(), ""
+    taken = sum(map(folds.weight, cut.taken)) + folds.size(parts.history.short.text)
+
+    def passing(event: Event) -> None:  # the summary itself is not part of the conversation
+        if isinstance(event, Retrying | Noted):
+            emit(event)
+
+    for _ in range(TRIES):
+        prompt = (User(quest.prompt(guidance, flaw)),)
+        request = parts.request._replace(system=parts.fold_prompt(), tools=(), messages=prompt)
+        try:
+            reply = await turn.ask(parts.model, request, passing)
+        except ModelError as error:
+            flaw = f"the model did not answer ({error})"
+            continue
+        usage += reply.usage
+        flaw = folds.flaw(reply, quest, taken)
+        if not flaw:
+            return reply, "", usage
+    return None, f"No summary could be used in {TRIES} tries: {flaw}.", usage
+
+
+def _tokens(parts: Parts, history: History | None = None) -> int:
+    """What the next request would take with this history (by default the one in force)."""
+    request: Request = parts.next_request()
+    if history is not None:
+        request = request._replace(messages=history.messages())
+    return parts.history.gauge.tokens(len(parts.model.encode(request).body))
+
+
+def _not_shorter(parts: Parts, trial: History) -> str:
+    return "" if _tokens(parts, trial) < _tokens(parts) else "it would not be shorter"

@@ -1,0 +1,1 @@
+"""Sessions of other programs, read into ours: one reader a program."""

@@ -1,0 +1,1 @@
+"""Snapshots of the files of a workspace: taken, compared and put back, in a private store."""
