@@ -91,11 +91,12 @@ class Scan:
         """Look at every entry the index knows, in one go: what is the same needs no further step."""
         if self._glance is None:
             self._glance = _glance(self.root, self.index)
+            self._signatures.forget()
         glance = self._glance
         self._count = len(glance.paths)
         sigs = self._signatures(glance.paths)
         changed = list(glance.restless)
-        if sigs != glance.sigs:
+        if sigs is not None and sigs != glance.sigs:
             for rel, start, end in glance.folders:
                 if sigs[start:end] != glance.sigs[start:end]:
                     changed.append(rel)
