@@ -187,6 +187,7 @@ def test_a_change_within_the_same_tick_and_size_is_seen(root: Path, snapshots: S
         os.utime(root / "file", ns=(info.st_atime_ns, info.st_mtime_ns))
         trees.append(snapshots.take().tree)
     assert len(set(trees)) == 3
+    assert snapshots.take().read == 1, "a clock that ticks slowly would not tell of a change since"
     snapshots.restore(trees[0])
     assert (root / "file").read_text() == "two"
 
@@ -201,6 +202,23 @@ def test_only_what_changed_is_read(root: Path, store: Path) -> None:
     (root / "7").write_text("y")
     assert again.take().read == 1
     assert Snapshots(store, [root], hidden=[root / "3"], limits=Limits(tick=0)).take().read == 49
+
+
+def test_what_a_failed_snapshot_saw_is_seen_by_the_next(root: Path, store: Path) -> None:
+    snapshots = Snapshots(store, [root], limits=Limits(tick=0, files=3))
+    (root / "sub").mkdir()
+    (root / "sub" / "file").write_text("one")
+    before = [snapshots.take().tree, snapshots.take().tree][1]
+    (root / "sub" / "file").write_text("two")
+    for number in range(3):
+        (root / str(number)).touch()
+    for _ in range(3):
+        with pytest.raises(TooLarge):
+            snapshots.take()
+    for number in range(3):
+        (root / str(number)).unlink()
+    after = snapshots.take().tree
+    assert kinds(snapshots, before, after, root) == {"sub/file": "changed"}
 
 
 def test_several_roots_and_one_that_goes_away(root: Path, tmp_path: Path, store: Path) -> None:

@@ -78,7 +78,7 @@ class Signatures:
         self._constants = [repeat(ctypes.c_int(number)) for number in (-100, 0x100 | 0x800, 0x7DF)]
 
     def forget(self) -> None:
-        """The next call is about other paths."""
+        """The next call gives signatures, whatever the last one gave."""
         self._last = b""
 
     def __call__(self, paths: Sequence[bytes]) -> list[Sig] | None:

@@ -97,6 +97,7 @@ class Scan:
         sigs = self._signatures(glance.paths)
         changed = list(glance.restless)
         if sigs is not None and sigs != glance.sigs:
+            self._signatures.forget()  # the walk may yet fail, and the next one must see this again
             for rel, start, end in glance.folders:
                 if sigs[start:end] != glance.sigs[start:end]:
                     changed.append(rel)

@@ -96,7 +96,7 @@ class Store:
                     database.execute("BEGIN IMMEDIATE")
                 packed = _worth_packing(data)
                 stored = zlib.compress(data, 1) if packed else data
-                database.execute("INSERT INTO objects VALUES (?, ?, ?)", (id_, packed, stored))
+                database.execute("INSERT OR IGNORE INTO objects VALUES (?, ?, ?)", (id_, packed, stored))
         return id_
 
     def put_tree(self, tree: Tree) -> str:
@@ -244,7 +244,7 @@ class Store:
             if self._open is None:
                 self._open = self._connect()
             yield self._open
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, sqlite3.IntegrityError) as error:
             raise StorageError(f"The snapshot could not be stored in {self.path}: {error}.") from None
         except sqlite3.DatabaseError as error:
             self._put_aside()
