@@ -29,16 +29,13 @@ class Checkpoints:
 
     open: Callable[[], Snapshots | None] = lambda: None
     _snapshots: Snapshots | None = None
-    _step: str = ""
     _changing: bool = False
     _told: set[str] = field(default_factory=set)
 
-    async def before(self, step: str, outlet: Outlet) -> None:
-        """Before the first call of a step that may change files. step: what tells it from the one before."""
+    async def before(self, outlet: Outlet) -> None:
+        """Before the first call of a step that may change files."""
         self._changing = True
-        if step != self._step:
-            self._step = step
-            await self._take(outlet)
+        await self._take(outlet)
 
     async def after(self, outlet: Outlet) -> None:
         """At the end of the turn, so that what the user changes from then on is known as theirs."""
@@ -53,12 +50,13 @@ class Checkpoints:
         return self._snapshots
 
     async def _take(self, outlet: Outlet) -> None:
-        if self.snapshots is None:
-            return
         try:
+            if self.snapshots is None:
+                return
             taken = await asyncio.to_thread(self.snapshots.take)
-        except (MinicodeError, OSError) as error:
-            self._tell(f"/rewind cannot bring back the files of this step: {error}", outlet)
+        except Exception as error:  # why: whatever keeps the files from being kept, the step goes on and the turn ends
+            reason = error if isinstance(error, MinicodeError | OSError) else f"{type(error).__name__}: {error}"
+            self._tell(f"/rewind cannot bring back the files of this step: {reason}", outlet)
             return
         outlet.write([("snapshot", {"tree": taken.tree})])
         for note in taken.notes:

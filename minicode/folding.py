@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from minicode import turn
 from minicode.context import fold as folds
+from minicode.context.entry import Entry as ContextEntry
 from minicode.context.fold import Cut, Quest
 from minicode.context.history import History
 from minicode.errors import ModelError, UsageError
@@ -34,29 +35,31 @@ class Done(NamedTuple):
 
 async def make_room(parts: Parts, emit: Emit, size: int) -> Usage:
     """Before each request. size: its bytes as it stands. What cannot be folded stays, and the user is told why."""
-    budget, gauge = parts.budget, parts.history.gauge
-    room, tokens = budget.room(parts.request), gauge.tokens(size)
-    if not budget.fold_at or tokens < max(budget.fold_at * room, parts.fold_after):
+    budget, history = parts.budget, parts.history
+    room, tokens = budget.room(parts.request), history.gauge.tokens(size)
+    full = room if history.short.undone else budget.fold_at * room  # what the user undid, only need overrules
+    if not budget.fold_at or tokens < max(full, parts.fold_after):
         return Usage()
-    if clip(parts, emit) and _tokens(parts) <= ENOUGH * room:
+    if clip(parts, emit, "auto") and _tokens(parts) <= ENOUGH * room:
         return Usage()
     done = await fold(parts, emit, "auto", running=True)
     if done.reason:
         emit(Noted("warning", f"The history is {tokens:,} tokens long and was not folded: {done.reason}"))
         if tokens >= room:
-            clip(parts, emit, newest=1)
-    parts.fold_after = round(AGAIN * _tokens(parts))
+            clip(parts, emit, "auto", newest=1)
+    left = _tokens(parts)
+    parts.fold_after = round(min(AGAIN * left, room) if left < room else AGAIN * left)
     return done.usage
 
 
-def clip(parts: Parts, emit: Emit, newest: int = folds.NEWEST) -> bool:
+def clip(parts: Parts, emit: Emit, why: str, newest: int = folds.NEWEST) -> bool:
     """Old tool outputs shortened to head, tail and pointer, which costs no model call. False if there are none."""
-    ids = folds.to_clip(parts.journal.branch, parts.history.short, newest)
+    ids = folds.to_clip(parts.history.entries, parts.history.short, newest)
     if ids:
         before = _tokens(parts)
         how = {"clipped": list(ids), "head": folds.HEAD, "tail": folds.TAIL, "mark": folds.MARK}
-        parts.write([("fold", {"upto": None, "text": "", **how, "why": "auto", "before": before})])
-        emit(Folded(parts.history.short.folds[-1], "auto", before, _tokens(parts), 0, len(ids)))
+        parts.write([("fold", {"upto": None, "text": "", **how, "why": why, "before": before})])
+        emit(Folded(parts.history.short.folds[-1], why, before, _tokens(parts), 0, len(ids)))
     return bool(ids)
 
 
@@ -68,9 +71,11 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
         emit(Noted("warning", note))
     if said.blocked:
         return Done(reason=f"A hook refused it: {said.blocked}")
-    history, branch = parts.history, list(parts.journal.branch)
+    history = parts.history
+    # Not the journal's branch: what is no part of any request is not known here, and must not be what a fold ends at.
+    branch = tuple(history.entries)
     room = parts.budget.room(parts.request) / history.gauge.ratio  # in bytes
-    newest = NEWEST * room if running else min(NEWEST * room, sum(map(folds.weight, branch)) / 5)
+    newest = NEWEST * room if running else min(NEWEST * room, _weight(branch, history) / 5)
     cut = folds.choose(branch, history.short, running=running, whole=round(WHOLE * room), newest=round(newest))
     if cut is None:
         return Done(reason="There is nothing old enough to fold.")
@@ -79,22 +84,21 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
     summary, reason, usage = await _summary(parts, emit, cut, quest, guidance)
     if summary is None:
         return Done(reason=f"{reason} The history is as it was.", usage=usage)
-    before = _tokens(parts)
     data: dict[str, Any] = {
         "upto": cut.upto,
         "text": folds.stand_in(summary.text, branch, cut, round(WORDS * room)),
         "why": why,
         "guidance": guidance,
-        "before": before,
         "reply": reply_to_json(summary),
     }
-    trial = History([*branch, Entry("trial", parts.journal.leaf, "", "fold", data)])
-    if trouble := folds.broken(trial.messages()) or _not_shorter(parts, trial):
+    trial = History([*branch, Entry("trial", None, "", "fold", data)])
+    before, after = _tokens(parts), _tokens(parts, trial)
+    if trouble := folds.broken(trial.messages()) or ("" if after < before else "it would not be shorter"):
         return Done(reason=f"The folded history would not do: {trouble}. It is as it was.", usage=usage)
-    data |= {"after": _tokens(parts, trial), "thoughts": trial.folded, "entries": len(cut.taken)}
+    data |= {"before": before, "after": after, "thoughts": trial.folded, "entries": len(cut.taken)}
     parts.write([("fold", data)])
-    entry = parts.history.short.fold
-    emit(Folded(entry, why, before, data["after"], trial.folded, 0))
+    entry = history.short.fold
+    emit(Folded(entry, why, before, after, trial.folded, 0))
     return Done(entry, usage=usage)
 
 
@@ -106,15 +110,14 @@ def unfold(parts: Parts) -> str:
     before = _tokens(parts)
     parts.write([("unfold", {"fold": known[-1]})])
     room, after = parts.budget.room(parts.request), _tokens(parts)
-    parts.fold_after = room  # the user wants it so; only a full window overrules that
     full = " That is more than the window holds, so the next request will fold again." if after > room else ""
     return f"Unfolded: the next request takes about {after:,} tokens instead of {before:,}.{full}"
 
 
 async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: str) -> tuple[Reply | None, str, Usage]:
     """A summary that will do, or None and the reason."""
-    usage, flaw = Usage(), ""
-    taken = sum(map(folds.weight, cut.taken)) + folds.size(parts.history.short.text)
+    usage, flaw, reason = Usage(), "", ""
+    taken = _weight(cut.taken, parts.history) + folds.size(parts.history.short.text)
 
     def passing(event: Event) -> None:  # the summary itself is not part of the conversation
         if isinstance(event, Retrying | Noted):
@@ -126,13 +129,17 @@ async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: s
         try:
             reply = await turn.ask(parts.model, request, passing)
         except ModelError as error:
-            flaw = f"the model did not answer ({error})"
+            reason = f"the model did not answer ({error})"
             continue
         usage += reply.usage
-        flaw = folds.flaw(reply, quest, taken)
+        reason = flaw = folds.flaw(reply, quest, taken)
         if not flaw:
             return reply, "", usage
-    return None, f"No summary could be used in {TRIES} tries: {flaw}.", usage
+    return None, f"No summary could be used in {TRIES} tries: {reason}.", usage
+
+
+def _weight(entries: Iterable[ContextEntry], history: History) -> int:
+    return sum(folds.weight(entry, history.short) for entry in entries)
 
 
 def _tokens(parts: Parts, history: History | None = None) -> int:
@@ -141,7 +148,3 @@ def _tokens(parts: Parts, history: History | None = None) -> int:
     if history is not None:
         request = request._replace(messages=history.messages())
     return parts.history.gauge.tokens(len(parts.model.encode(request).body))
-
-
-def _not_shorter(parts: Parts, trial: History) -> str:
-    return "" if _tokens(parts, trial) < _tokens(parts) else "it would not be shorter"

@@ -27,10 +27,11 @@ def open_journal(
             return Journal.ephemeral(header), []
         return Journal.create(paths.private_dir(base.places.sessions_of(base.folder)), header), notes
     path = _resumed(resume, base)
-    if fork:
+    if fork or ephemeral:
         place = None if ephemeral else paths.private_dir(base.places.sessions_of(base.folder))
         journal = Journal.fork(place, header, path)
-        notes.append(f"A fork of session {path.stem}, which stays as it is.")
+        what = "A copy that is not kept" if ephemeral else "A fork"
+        notes.append(f"{what} of session {path.stem}, which stays as it is.")
     else:
         journal = Journal.open(path)
     notes += [journal.warning] if journal.warning else []

@@ -87,10 +87,18 @@ def _user_home(env: Mapping[str, str]) -> Path:
         ) from None
 
 
+def typed(path: str | Path) -> Path:
+    """A path as the user gave it, with `~` read as a home folder. Raises UsageError if there is no such home."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise UsageError(f"{path}: there is no such user here. Write the whole path.") from None
+
+
 def work_folder(folder: Path | None, flag: str = "-C") -> Path:
     """The folder to work in: the one named, or the current one. Raises UsageError if it cannot be worked in."""
     try:
-        where = Path.cwd() if folder is None else folder.expanduser().absolute()
+        where = Path.cwd() if folder is None else typed(folder).absolute()
     except FileNotFoundError:
         raise UsageError("The current folder no longer exists. Change to another one, or name one with -C.") from None
     if not where.exists():

@@ -28,6 +28,7 @@ def cost(parts: Parts) -> Cost | None:
         return None
     data = branch[last].data
     size = len(Encoder(data["wire"], data["options"]).encode(parts.next_request()).body)
-    moved = data["params"]["model"] != parts.request.model or any(e.kind in ("fold", "unfold") for e in branch[last:])
+    other = (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire)
+    moved = other or any(e.kind in ("fold", "unfold") for e in branch[last:])
     cached = 0 if moved else min(100, data["bytes"] * 100 // size)
     return Cost(parts.history.gauge.tokens(size), cached)

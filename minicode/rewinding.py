@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minicode.errors import SessionError
+from minicode.errors import SessionError, UsageError
 from minicode.journal import tree
 from minicode.journal.entry import Entry
 from minicode.journal.tree import Back, Said
 from minicode.journal.writer import Journal
+from minicode.text import clean
 
 if TYPE_CHECKING:  # dear to import, and most sessions never go back
     from minicode.workspace.snapshots.snapshots import Restored, Snapshots
 
 MOST_NAMED = 200  # paths in an entry
+LONGEST_LABEL = 100  # characters
 
 
 class Moved(NamedTuple):
@@ -102,7 +104,11 @@ def _move(journal: Journal, files: FilesMoved | None, by: str, conversation: boo
 
 
 def label(journal: Journal, entry: str, text: str) -> None:
-    """Give an entry a label, or take it away with "". Raises SessionError if there is no such entry."""
+    """Give an entry a label, of which one plain line is made, or take it away with "". Raises UsageError if it is too
+    long, SessionError if there is no such entry."""
+    text = " ".join(clean(text).split())
+    if len(text) > LONGEST_LABEL:
+        raise UsageError(f"A label has at most {LONGEST_LABEL} characters; this one has {len(text):,}.")
     if not any(known.id == entry for known in journal.entries):
         raise SessionError(f"Session {journal.id} has no entry {entry!r}. `minicode sessions tree` shows the ids.")
     journal.append("label", {"entry": entry, "text": text})

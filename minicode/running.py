@@ -53,6 +53,7 @@ class Running:
     _intended: set[str] = field(default_factory=set)
     _asked: Request | None = None
     _sent: str = ""
+    _fresh: bool = False  # the files were not kept yet in this step
     _held: int = 0
 
     @property
@@ -93,6 +94,7 @@ class Running:
         self._let_in()
         size = len(self.parts.model.encode(self.parts.next_request()).body)
         self.usage += await folding.make_room(self.parts, self.emit, size)
+        self.parts.limits.check(self.steps, self.usage, self.parts.request.model)  # folding costs, too
         self._asked = self.parts.next_request()
         size = self._record_request()
         await asyncio.to_thread(self.parts.journal.sync)  # the results are durable before the model hears of them
@@ -104,11 +106,13 @@ class Running:
         """The server says that the request is too long, whatever was counted here. False if nothing could be folded."""
         assert self._asked is not None  # what was refused
         size = self.parts.history.gauge.tokens(len(self.parts.model.encode(self._asked).body))
-        self.parts.budget = self.parts.budget._replace(window=size)  # it is not larger, for the rest of this session
-        clipped = folding.clip(self.parts, self.emit, newest=1)
+        known = self.parts.budget.whole(self._asked.model)
+        self.parts.budget = self.parts.budget._replace(window=min(known, size))  # for the rest of this session
+        self.parts.fold_after = 0
+        clipped = folding.clip(self.parts, self.emit, "overflow", newest=1)
         done = await folding.fold(self.parts, self.emit, "overflow", running=True)
         self.usage += done.usage
-        if not (clipped or done.entry or folding.clip(self.parts, self.emit, newest=0)):
+        if not (clipped or done.entry or folding.clip(self.parts, self.emit, "overflow", newest=0)):
             return False
         self.tell(Noted("warning", f"{error} It is shorter now; asking once more."))
         return True
@@ -145,6 +149,7 @@ class Running:
     async def _keep(self, reply: Reply) -> None:
         now: list[records.Record] = [("reply", reply_to_json(reply))]
         self._intended.clear()  # some servers use their ids again
+        self._fresh = True
         self._prepared = {call.id: self.parts.toolbox.prepare(call) for call in reply.calls}
         # What starts at once needs no second fsync: its intent goes with the reply.
         first = next(iter(turn.batches(reply.calls, self._risky)), [])
@@ -177,8 +182,9 @@ class Running:
         return None
 
     async def _call(self, call: Call) -> turn.Outcome:
-        if self._risky(call):
-            await self.parts.checkpoints.before(next(iter(self._prepared)), Outlet(self.parts.write, self.emit))
+        if self._fresh and self._risky(call):
+            self._fresh = False
+            await self.parts.checkpoints.before(Outlet(self.parts.write, self.emit))
         if self._risky(call) and call.id not in self._intended:
             self.parts.write([self._intent(call)])
             await asyncio.to_thread(self.parts.journal.sync)
@@ -204,7 +210,8 @@ class Running:
         self.tell(Alarm(call_id, text))
 
     def _settle(self, done: CallDone) -> None:
-        self.parts.write([records.result(done)])
+        if self.parts.history.waiting:  # else its reply could not be stored, and there is nothing that it would answer
+            self.parts.write([records.result(done)])
 
     def _risky(self, call: Call) -> bool:
         prepared = self._prepared[call.id]

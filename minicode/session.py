@@ -61,6 +61,7 @@ class Session:
     async def send(self, text: str) -> AsyncGenerator[Event, None]:
         """One turn; the last event is a TurnEnded. Closing the iterator early cancels the turn."""
         text = self._hide(text)
+        await self._arrived()
         if self.running:
             raise RuntimeError("a turn is running: steer it or cancel it")
         queue: asyncio.Queue[Event] = asyncio.Queue()
@@ -98,13 +99,12 @@ class Session:
     async def fold(self, tell: Callable[[Event], None], guidance: str = "") -> None:
         """Fold what is old, between turns. guidance: what the summary should care for. Raises UsageError, with the
         history as it was, if it cannot be done. `cancel` stops it."""
-        if self.running:
-            raise UsageError("A turn is running: fold when it has ended. (It folds by itself when room gets short.)")
+        await self._still("fold")
         self._task = asyncio.create_task(self._fold(tell, self._hide(guidance)))
         await self._task
 
     async def _fold(self, tell: Callable[[Event], None], guidance: str) -> None:
-        if not self.history.asking and not self.history.messages():
+        if not self.history.messages():
             raise UsageError("This session is empty: there is nothing to fold.")
         await self.model.ready()
         done = await folding.fold(self.parts, tell, "asked", guidance, running=False)
@@ -126,7 +126,7 @@ class Session:
         force: over what the user changed since. Raises UsageError while a turn runs, SessionError if there is no such
         message, and what `Snapshots.restore` raises, with everything as it was.
         """
-        self._still("rewind")
+        await self._still("rewind")
         target = tree.find(tree.said(self.journal.branch), message)
         to = target.tree if files else ""
         return await self._move(
@@ -136,7 +136,7 @@ class Session:
     async def redo(self, *, force: bool = False) -> Moved:
         """Go back to where the last rewind came from, files too if they were rewound. Raises as `rewind`, SessionError
         if nothing was rewound since something was said."""
-        self._still("redo")
+        await self._still("redo")
         back = rewinding.redoable(self.journal.entries)
         to = back.files[0] if back.files else ""
         return await self._move("redo", to, "", force, lambda f: rewinding.redo(self.journal, back, f))
@@ -151,7 +151,13 @@ class Session:
         """Raises SessionError if there is no such entry."""
         rewinding.label(self.journal, entry, text)
 
-    def _still(self, what: str) -> None:
+    async def _arrived(self) -> None:
+        """A rewind goes on to its end though whoever asked for it was stopped."""
+        if self._moving is not None:
+            await asyncio.wait([self._moving])
+
+    async def _still(self, what: str) -> None:
+        await self._arrived()
         if self.running:
             raise UsageError(f"A turn is running: {what} when it has ended, or stop it first.")
 
@@ -180,6 +186,7 @@ class Session:
 
     async def close(self, reason: str = "exit") -> None:
         """The end of the session in this process."""
+        await self._arrived()
         await self.gate.hooks.run("SessionEnd", reason=reason)
         await self.model.close()
         self.journal.close()
@@ -205,7 +212,8 @@ class Session:
             reason, error, code = self._turn.stop or "failed", str(trouble), trouble.exit_code
         except Exception as bug:  # why: a face waits for the end of the turn, whatever breaks in it
             reason, error, code = "failed", f"internal error: {type(bug).__name__}: {bug} (at {_place_of(bug)}).", 1
-        with contextlib.suppress(asyncio.CancelledError):  # stopped twice: the next turn's first snapshot must do
+        # Stopped twice, or the disk is full: the next turn's first snapshot must do.
+        with contextlib.suppress(asyncio.CancelledError, StorageError):
             await self._turn.keep_files()
         self._end(reason, error, code)
 
@@ -232,7 +240,7 @@ class Session:
 
     async def _begin(self, text: str) -> tuple[str, ...]:
         """The user's words are on disk when this returns. Raises MinicodeError if a hook refuses them."""
-        first, self._first = list(self._first), ()
+        first = list(self._first)
         notes: tuple[str, ...] = ()
         self.gate.unmet.clear()
         self.gate.stop = ""
@@ -245,6 +253,7 @@ class Session:
             first.append(self._turn.learned(news))
         typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
         self.parts.write([*first, ("user", {"text": text + said, **typed})])
+        self._first = ()
         self.journal.sync()
         self._turn.emit(TurnStarted(self.journal.id, text))
         return notes
@@ -266,12 +275,15 @@ class Session:
 
     def _end(self, reason: str, error: str, code: int) -> None:
         done = self._turn
-        with contextlib.suppress(StorageError):  # then `error` says so already
+        try:
             if reason != "done" and (done.thinking or done.text):
                 partial = {"thinking": "".join(done.thinking), "text": "".join(done.text), "why": reason}
                 self.parts.write([("partial", partial)])
             self.parts.write([*self._title(), records.end(reason, error)])
             self.journal.sync()
+        except StorageError as trouble:
+            if not error:
+                reason, error, code = "failed", str(trouble), trouble.exit_code
         thoughts = (*self.meter, error, code, self.history.folded)
         done.emit(TurnEnded(reason, done.answer, done.usage, done.steps, *thoughts))
 

@@ -83,14 +83,16 @@ class Started:
     title_prompt: Callable[[], str] = str
 
     async def close(self) -> None:
-        if self.settings.titles == "model":
-            from minicode.cli.titles import entitle
+        try:
+            if self.settings.titles == "model":
+                from minicode.cli.titles import entitle
 
-            await entitle(self.session, self.title_prompt)
-        await self.session.close()
-        safety.sweep(self.contained.policy.tmp)
-        if self.session.journal.path is None:
-            self.blobs.delete()
+                await entitle(self.session, self.title_prompt)
+        finally:
+            await self.session.close()
+            safety.sweep(self.contained.policy.tmp)
+            if self.session.journal.path is None:
+                self.blobs.delete()
 
 
 def start(plan: Plan, key: str = "") -> Started:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,7 @@ ONLY = {"httpx": ("model/remote.py",), "httpcore": ("model/remote.py",)}
 LINES, FUNCTION_LINES = 350, 60
 
 
+@cache
 def sources(*folders: str) -> list[Path]:
     return sorted(p for folder in folders for p in (ROOT / folder).rglob("*.py"))
 
@@ -79,9 +81,19 @@ def place(name: str) -> tuple[int, str]:
     raise AssertionError(f"{name} has no place in tests/test_house.py: put it on its floor")
 
 
+@cache
+def all_modules() -> frozenset[str]:
+    return frozenset(module(p) for p in sources("minicode"))
+
+
+@cache
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"))
+
+
 def imports(path: Path, *, top_only: bool = False) -> Iterator[str]:
-    tree = ast.parse(path.read_text("utf-8"))
-    modules = {module(p) for p in sources("minicode")}
+    tree = parsed(path)
+    modules = all_modules()
     for node in tree.body if top_only else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

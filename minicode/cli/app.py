@@ -44,6 +44,8 @@ from minicode.errors import MinicodeError
 app = typer.Typer(
     name="minicode",
     help="The terminal coding agent for MiniMax M2.",
+    epilog="Without a command it talks with you in this terminal: `minicode chat -h` tells its options, which need no "
+    "`chat`. `minicode -c` goes on where you were.",
     no_args_is_help=False,
     add_completion=False,
     rich_markup_mode=None,

@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import termios
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from minicode import paths, plain, trust
@@ -13,11 +14,16 @@ from minicode.cli.slash import obey
 from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import MinicodeError, UsageError
 from minicode.events import Answer, Asked, Event, TurnEnded
+from minicode.journal import tree as trees
+from minicode.journal.entry import Entry
+from minicode.messages import reply_from_json
 from minicode.model import catalogue
 from minicode.session import Session
 from minicode.start import Plan, start
 from minicode.text import clean, reveal
 from minicode.trust import one_line
+
+_QUOTED, _LINES = 200, 8  # characters of a line, and lines, that are shown again of a session that goes on
 
 
 def talk(plan: Plan, prompt: str | None) -> int:
@@ -68,6 +74,8 @@ class _Talk:
                     return 0
             elif prompt:
                 ended = self.runner.run(self._turn(prompt))
+                if ended.reason == "cancelled":
+                    self.say("\n(stopped)\n")
                 if ended.error:
                     self.say(f"minicode: {clean(ended.error)}\n")
                 kept = f"session {self.session.journal.id}"
@@ -79,6 +87,8 @@ class _Talk:
             self.say(f"{clean(note)}\n")
         self.say(f"minicode · {one_line(self.started.settings.model)} · {one_line(str(self.started.folder))}\n")
         self.say(f"sandbox {self.started.contained.words()} · mode {self.session.gate.standing.mode} · /help\n")
+        for line in left_off(self.session.journal.branch):
+            self.say(f"{line}\n")
 
     def _finish(self) -> None:
         """A rewind of files that a crash cut in the middle is the first thing to settle."""
@@ -167,6 +177,24 @@ class _Talk:
         else:
             say = words if choice.lower() in ("n", "no") else line
             self.session.answer(asked.call.id, Answer(False, say=say))
+
+
+def left_off(branch: Sequence[Entry]) -> Iterator[str]:
+    """How a conversation that goes on stood: the user's last words, and the end of what M2 said to them."""
+    messages = trees.said(branch)
+    if not messages:
+        return
+    yield f"you: {clean(trees.one_line(messages[-1].text, _QUOTED))}"
+    said = ""
+    for entry in branch:
+        if entry.id == messages[-1].id:
+            said = ""
+        elif entry.kind == "reply":
+            said = reply_from_json(dict(entry.data)).text.strip() or said
+    if said:
+        lines = clean(said).split("\n")
+        more = ["…"] if lines[_LINES:] else []
+        yield "M2: " + "\n    ".join(line[:_QUOTED].rstrip() for line in [*more, *lines[-_LINES:]])
 
 
 def question(asked: Asked) -> str:

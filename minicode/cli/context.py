@@ -15,7 +15,7 @@ from minicode.context.history import History
 from minicode.errors import UsageError
 from minicode.ground import ground
 from minicode.journal import store
-from minicode.journal.reader import branch_to, leaf_of, load
+from minicode.journal.reader import branch_to, leaf_of, load, summarise
 from minicode.journal.repair import sound
 from minicode.messages import Request
 from minicode.model.wires import Encoder
@@ -83,14 +83,16 @@ async def _unfold(session: str) -> int:
         await started.session.model.ready()
         print(started.session.unfold())
     finally:
-        await started.close()
+        with suppress(OSError):
+            await started.close()
     return 0
 
 
 def _open(session: str) -> Started:
     """The session in its own folder, or in this one if that is gone."""
     path = store.find(paths.places().sessions, session)
-    folder = Path(str(load(path).header.data.get("folder") or "."))
+    found = summarise(path)
+    folder = Path(found.folder if found else "")
     return start(Plan(folder=folder if folder.is_dir() else None, resume=path.stem))
 
 

@@ -47,7 +47,7 @@ def export(session: str, form: str, out: str, branch: str, thinking: bool, raw: 
     if out == "-":
         code = _to_stdout(pieces)
     else:
-        file = Path(out or path.stem + ENDINGS[form]).expanduser()
+        file = paths.typed(out or path.stem + ENDINGS[form])
         size = _to_file(pieces, file, force)
         warn(f"minicode: {file} holds the session now ({count(size, 'byte')}, only you can read it).")
     if loaded.damaged or loaded.torn:

@@ -35,7 +35,7 @@ def import_(path: Path | None, listed: bool, program: str | None, folder: Path |
         return _list(paths.work_folder(folder), program, known)
     if path is None:
         raise UsageError("Say which: a session file or folder of another program. --list shows those of this folder.")
-    logs = logs_at(path.expanduser().absolute(), program)
+    logs = logs_at(paths.typed(path).absolute(), program)
     target = paths.work_folder(folder) if folder else None
     key, _ = keys.find(os.environ, places.config)
     redactor = Redactor(known_secrets(os.environ, key))

@@ -132,6 +132,8 @@ def rewind(session: str, message: str | None, wanted: Way | None, yes: bool, fol
         desk = _terminal()
         finish(desk, snapshots, journal)
         target = trees.find(trees.said(journal.branch), message)
+        if wanted and wanted.files:
+            _still_there(_folder(journal, folder))
         way = choose(desk, snapshots, journal.entries, target, wanted, yes)
         if way is None:
             return 1
@@ -152,6 +154,7 @@ def redo(session: str, force: bool, folder: Path | None) -> int:
         back = rewinding.redoable(journal.entries)
         files = None
         if back.files:
+            _still_there(_folder(journal, folder))
             if snapshots is None:
                 raise SessionError("That rewind changed files, and no snapshots are kept here any more.")
             files = _restore(snapshots, journal, back.files[0], "redo", force)
@@ -164,7 +167,7 @@ def redo(session: str, force: bool, folder: Path | None) -> int:
 def _opened(path: Path, folder: Path | None) -> Iterator[tuple[Journal, Snapshots | None]]:
     """The session and the snapshots of its folder, or of another one it was used in."""
     with closing(Journal.open(path)) as journal:
-        where = folder or Path(str(journal.header.data.get("folder", "")))
+        where = _folder(journal, folder)
         if not where.is_dir():
             yield journal, None
             return
@@ -178,6 +181,18 @@ def _opened(path: Path, folder: Path | None) -> Iterator[tuple[Journal, Snapshot
         finally:
             snapshots.close()
             safety.sweep(contained.policy.tmp)
+
+
+def _folder(journal: Journal, folder: Path | None) -> Path:
+    return folder or Path(str(journal.header.data.get("folder", "")))
+
+
+def _still_there(folder: Path) -> None:
+    if not folder.is_dir():
+        raise SessionError(
+            f"The folder of this session, {folder}, is gone. Make it anew (it may be empty), then its files can be put "
+            "back. The conversation alone can go back without it: --conversation."
+        )
 
 
 def _restore(snapshots: Snapshots, journal: Journal, to: str, by: str, force: bool, since: str = "") -> FilesMoved:

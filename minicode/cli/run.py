@@ -19,6 +19,7 @@ from minicode import plain
 from minicode.errors import MinicodeError, UsageError
 from minicode.events import Denied, Event, TurnEnded, TurnStarted
 from minicode.model import catalogue
+from minicode.paths import typed
 from minicode.start import Plan, Started, start
 
 PATIENCE = 3.0  # seconds a silent stdin may hold up a prompt that was given as an argument
@@ -252,7 +253,7 @@ def read_schema(text: str | None) -> Any:
     source = text
     try:
         if text.startswith("@"):
-            source = Path(text[1:]).expanduser().read_text("utf-8")
+            source = typed(text[1:]).read_text("utf-8")
         schema = json.loads(source)
     except (OSError, ValueError) as error:
         raise UsageError(f"--json-schema {text[:80]}: {error}.") from None

@@ -10,14 +10,15 @@ from typing import Any
 from minicode import paths
 from minicode.journal import store
 from minicode.journal.entry import Entry
-from minicode.journal.reader import branch_to, leaf_of, load, summaries
-from minicode.plain import brief
+from minicode.journal.reader import branch_to, leaf_of, load, session_files, summaries
+from minicode.plain import brief, warn
 from minicode.text import clean
 
 
 def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
     project = None if everywhere else paths.slug(paths.work_folder(folder))
-    found = sorted(summaries(paths.places().sessions, project), key=lambda s: s.updated or s.started, reverse=True)
+    root = paths.places().sessions
+    found = sorted(summaries(root, project), key=lambda s: s.updated or s.started, reverse=True)
     for one in found:
         if as_json:
             row = {"id": one.id, "name": one.gist.name, "folder": one.folder, "updated": one.updated, "bytes": one.size}
@@ -25,7 +26,11 @@ def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
         else:
             where = f"  {one.folder}" if everywhere else ""
             print(clean(f"{one.id}  {_local(one.updated)}  {one.gist.turns:3} turns  {one.label[:70]}{where}"))
-    if not found and not as_json:
+    unread = sorted({path.stem for path in session_files(root, project)} - {one.path.stem for one in found})
+    if unread:
+        some = ", ".join(unread[:5]) + (" …" if unread[5:] else "")
+        warn(f"Not listed, for it cannot be read: {some}. `minicode sessions show` tells why.")
+    if not found and not unread and not as_json:
         print("No sessions yet." if everywhere else "No sessions of this folder yet; --all lists those of all folders.")
     return 0
 

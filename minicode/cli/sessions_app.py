@@ -11,7 +11,11 @@ import typer
 from minicode.cli.commands import Folder
 from minicode.errors import UsageError
 
-sessions_app = typer.Typer(help="List, show and verify saved sessions.", rich_markup_mode=None, no_args_is_help=True)
+sessions_app = typer.Typer(
+    help="Saved sessions: find, show, check, rewind, fold, carry away and delete them.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
 Session = Annotated[str, typer.Argument(help="Session: id, prefix or name.")]
 Force = Annotated[bool, typer.Option("--force", help="Also over files that somebody else changed since.")]
 

@@ -162,7 +162,9 @@ def _fork(talk: Talk, rest: str) -> None:
     journal = talk.session.journal
     if journal.path is None or not any(entry.kind == "user" for entry in journal.entries):
         raise UsageError("There is nothing to fork yet: say something first.")
+    journal.save()  # it may itself be a fork in which nothing was said
     talk.go_over(replace(talk.plan, resume=journal.id, fork=True, name=rest or None))
+    talk.session.journal.save()  # who asks for a copy wants to find it again
 
 
 def _clear(talk: Talk, rest: str) -> None:
@@ -178,6 +180,8 @@ def _rename(talk: Talk, rest: str) -> None:
 
 def _label(talk: Talk, rest: str) -> None:
     """On the last message, or the entry whose id comes first."""
+    if not rest:
+        raise UsageError("Write the label after /label. With an id and no text, that entry loses the label it has.")
     first, _, words = rest.partition(" ")
     messages = trees.said(talk.session.journal.branch)
     if any(entry.id == first for entry in talk.session.journal.entries):
@@ -195,6 +199,7 @@ def _compact(talk: Talk, rest: str) -> None:
 
 
 def _unfold(talk: Talk, rest: str) -> None:
+    talk.runner.run(talk.session.model.ready())  # how long the history is, is told as it will be sent
     talk.say(f"{clean(talk.session.unfold())}\n")
 
 

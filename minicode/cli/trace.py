@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import unified_diff
 from typing import Any
@@ -40,25 +40,26 @@ class Step:
 
 def steps(loaded: Loaded) -> Iterator[Step]:
     """Every request of the session, in the order they were sent; those of branches that were left, too."""
-    live = branch_to(loaded.entries, leaf_of(loaded.entries))
-    on_live = {entry.id for entry in live if entry.kind == "request"}
-    along = _replay(live)  # in step with the loop below, so that no more than one body is held at a time
-    number = 0
-    for entry in loaded.entries:
-        if entry.kind == "request":
-            number += 1
-            left = () if entry.id in on_live else branch_to(loaded.entries, entry.id)
-            request, body, short = [*_replay(left)][-1] if left else next(along)
-            same = hashlib.sha256(body).hexdigest() == entry.data["sha256"]
-            yield Step(number, entry, request, body, same, _whole(request, body), short)
+    requests = [entry for entry in loaded.entries if entry.kind == "request"]
+    # Each branch is lived through once, in step with the loop below, so that not all bodies are held at a time.
+    along: dict[str | None, Iterator[tuple[Request, bytes, Folded]]] = {}
+    for tip in (leaf_of(loaded.entries), *(entry.id for entry in reversed(requests))):
+        if tip not in along:
+            branch = branch_to(loaded.entries, tip)
+            own = {entry.id for entry in branch if entry.kind == "request" and entry.id not in along}
+            along |= dict.fromkeys(own, _replay(branch, own))
+    for number, entry in enumerate(requests, 1):
+        request, body, short = next(along[entry.id])
+        same = hashlib.sha256(body).hexdigest() == entry.data["sha256"]
+        yield Step(number, entry, request, body, same, _whole(request, body), short)
 
 
-def _replay(branch: Sequence[Entry]) -> Iterator[tuple[Request, bytes, Folded]]:
-    """The requests of a branch, made again from nothing but its entries."""
+def _replay(branch: Sequence[Entry], wanted: Container[str]) -> Iterator[tuple[Request, bytes, Folded]]:
+    """The wanted requests of a branch, made again from nothing but its entries."""
     history, encoder, spoken = History(), None, None
     for entry in sound(branch):
         history.add(entry)
-        if entry.kind != "request":
+        if entry.id not in wanted:
             continue
         data = entry.data
         if encoder is None or spoken != (data["wire"], data["options"]):
@@ -124,8 +125,8 @@ def _about(step: Step, count: int, loaded: Loaded) -> Iterator[str]:
     )
     yield f"tools then in force: {', '.join(tool.name for tool in step.request.tools) or 'none'}"
     at = entries.index(step.entry)
-    reply = next((entry for entry in entries[at:] if entry.kind == "reply" and entry.parent), None)
-    if reply and (use := usage_from_json(reply.data.get("usage", {}))).context:
+    reply = next((entry for entry in entries[at + 1 :] if entry.kind in ("request", "reply")), step.entry)
+    if (use := usage_from_json(reply.data.get("usage", {}))).context:
         share = f"{use.cache_read * 100 // use.context} % of them from the cache"
         yield f"the server counted {use.context:,} tokens, {share}"
     known = {entry.id: entry.data for entry in entries if entry.kind == "fold"}

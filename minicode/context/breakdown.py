@@ -27,7 +27,7 @@ def breakdown(history: History, size: int, room: int) -> Breakdown:
     found["system"] = _bytes(history.system)
     found["tools"] = sum(_bytes(spec_to_json(spec)) for spec in history.tools)
     messages = history.messages()
-    if history.short.upto and messages:
+    if messages[:1] == (User(history.short.text),):
         found["folded"] = _bytes(messages[0])
         messages = messages[1:]
     for message in messages:

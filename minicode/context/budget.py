@@ -8,7 +8,7 @@ from minicode.messages import Request, Usage
 from minicode.model import catalogue
 
 FIRST_GUESS = 0.3  # tokens a byte, until the first report of the session
-_ODD = (0.02, 1.5)  # a report outside these is not about the request that was sent
+_ODD = (0.1, 1.5)  # a report outside these is not about the whole request that was sent
 
 
 class Gauge(NamedTuple):
@@ -39,7 +39,11 @@ class Budget(NamedTuple):
     window: int = 0
     fold_at: float = 0.8
 
+    def whole(self, model: str) -> int:
+        """Tokens of the window."""
+        return self.window or catalogue.look_up(model).context
+
     def room(self, request: Request) -> int:
         """Tokens a request may take, so that a whole reply, thinking included, still fits behind it."""
-        window = self.window or catalogue.look_up(request.model).context
+        window = self.whole(request.model)
         return window - min(request.max_tokens, window // 3)

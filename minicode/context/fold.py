@@ -18,7 +18,6 @@ from minicode.show import Diff, show_from_json
 HEAD, TAIL = 700, 300  # characters that stay of an old tool output
 NEWEST = 3  # rounds whose outputs are not shortened
 MARK = '[{left} characters are left out here to save room; `recall` with ids ["{id}"] quotes them]'
-_WORDS = 12_000  # characters of one message of the user's that a fold keeps verbatim, if room is short
 _OPENING = (
     "[minicode: the conversation so far was folded to make room. Nothing of it is lost: every entry is kept, and "
     "`recall` finds and quotes it, by words or by the ids in brackets.]"
@@ -48,7 +47,7 @@ def choose(branch: Sequence[Entry], short: Folded, *, running: bool, whole: int,
         return None
     sizes = [0] * (len(branch) + 1)  # bytes from an entry to the end
     for n in range(len(branch) - 1, -1, -1):
-        sizes[n] = sizes[n + 1] + weight(branch[n])
+        sizes[n] = sizes[n + 1] + weight(branch[n], short)
     asked = max((n for n in places if _by_user(branch[n])), default=places[0])
     turns = [asked] if running else [n for n in places if _by_user(branch[n])]
     at = next((n for n in turns if n > places[0] and sizes[n] <= (whole if running else newest)), None)
@@ -58,7 +57,8 @@ def choose(branch: Sequence[Entry], short: Folded, *, running: bool, whole: int,
         at = next((n for n in steps if sizes[n] <= newest), last)
     if at is None or all(entry.kind != "reply" for entry in branch[start:at]):
         return None  # the user's own words stay as they are, so there would be nothing to gain
-    return Cut(branch[at - 1].id, tuple(branch[start:at]), at < len(branch))
+    upto = next(e.id for e in reversed(branch[:at]) if e.id)  # a result that was lost has none
+    return Cut(upto, tuple(branch[start:at]), at < len(branch))
 
 
 def to_clip(branch: Sequence[Entry], short: Folded, newest: int = NEWEST) -> tuple[str, ...]:
@@ -70,11 +70,11 @@ def to_clip(branch: Sequence[Entry], short: Folded, newest: int = NEWEST) -> tup
     return tuple(e.id for e in old if len(e.data["text"]) > 2 * (HEAD + TAIL))
 
 
-def weight(entry: Entry) -> int:
+def weight(entry: Entry, short: Folded) -> int:
     """Bytes an entry puts into a request, more or less."""
     match entry.kind:
         case "user" | "aside" | "result":
-            return size(entry.data["text"])
+            return size(short.text_of(entry.id, entry.data["text"]))
         case "reply":
             return sum(size(json.dumps(block, ensure_ascii=False)) for block in entry.data["content"])
     return 0
@@ -122,7 +122,7 @@ def quest(cut: Cut, short: Folded, todos: Sequence[str], most: int) -> Quest:
 def flaw(summary: Reply, asked: Quest, taken: int) -> str:
     """What keeps the summary from being used, "" if nothing. taken: bytes of what it would stand for."""
     text = summary.text.strip()
-    if summary.calls:
+    if summary.calls or summary.flaw == "leaked":
         return "it calls a tool instead of writing the memory"
     if summary.stop == "max_tokens":
         return "it was cut off at the output limit: be shorter"
@@ -138,16 +138,17 @@ def flaw(summary: Reply, asked: Quest, taken: int) -> str:
 
 
 def stand_in(summary: str, branch: Sequence[Entry], cut: Cut, most: int) -> str:
-    """The user message that stands for everything up to the cut. most: bytes the user's own words may take."""
+    """The user message that stands for everything up to the cut. most: bytes the user's own words may take, more or
+    less: the longest are shortened if they do not fit."""
     end = next(n for n, entry in enumerate(branch) if entry.id == cut.upto) + 1
     said = [e for e in branch[:end] if _by_user(e) or (e.kind == "aside" and e.data.get("by") == "user")]
-    total = sum(map(weight, said))
-    longest = _WORDS if total > most else 1 << 30
+    longest = _fair([size(entry.data["text"]) for entry in said], most)
     words = []
     for entry in said:
         text = entry.data["text"]
-        if len(text) > longest:
-            text = Clip(longest * 2 // 3, longest // 3, MARK).shorten(text, entry.id)
+        if (full := size(text)) > longest:
+            left = longest * len(text) // full
+            text = Clip(left * 2 // 3, left // 3, MARK).shorten(text, entry.id)
         words.append(f"[{entry.id}{', said while you worked' if entry.kind == 'aside' else ''}] {text}")
     first = next((e.id for e in branch if e.id), "")
     parts = [_OPENING, f"# Memory of {first} to {cut.upto}\n\n{summary.strip()}"]
@@ -156,6 +157,16 @@ def stand_in(summary: str, branch: Sequence[Entry], cut: Cut, most: int) -> str:
     if cut.more:
         parts.append("# Now\n\nWhat follows is the newest part, as it was. Go on from there.")
     return "\n\n".join(parts)
+
+
+def _fair(sizes: Sequence[int], most: int) -> int:
+    """What each may have, so that all together have no more than `most`: the short leave room to the long."""
+    for n, one in enumerate(sorted(sizes)):
+        share = most // (len(sizes) - n)
+        if one > share:
+            return share
+        most -= one
+    return max(sizes, default=0)
 
 
 def broken(messages: Sequence[Message]) -> str:

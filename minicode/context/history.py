@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from minicode.context.budget import Gauge
 from minicode.context.entry import Entry
-from minicode.context.shortening import Folded, in_force
+from minicode.context.shortening import in_force
 from minicode.messages import (
     Message,
     Reply,
@@ -32,16 +32,27 @@ class History:
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
-        self.gauge = Gauge()
-        self._entries: list[Entry] = []
-        self._start_over()
-        for entry in entries:
-            self.add(entry)
+        self._entries = list(entries)
+        self._live_through()
 
-    def _start_over(self) -> None:
+    @property
+    def entries(self) -> Sequence[Entry]:
+        """All that it was made of, oldest first."""
+        return self._entries
+
+    def add(self, entry: Entry) -> None:
+        self._entries.append(entry)
+        if entry.kind in ("fold", "unfold"):
+            self._live_through()  # what stands for the past has changed; it happens seldom
+        else:
+            self._enter(entry)
+
+    def _live_through(self) -> None:
+        self.gauge = Gauge()
         self.system = ""
         self.tools: tuple[ToolSpec, ...] = ()
         self.facts: Mapping[str, Any] = {}
+        self._first_facts = self.facts  # as the prompt tells them
         self.todos: tuple[str, ...] = ()
         self.issued = 0  # thoughts M2 gave on this branch
         self.folded = 0  # of these, those that a fold stands for
@@ -51,19 +62,10 @@ class History:
         self._results: dict[str, ToolResult] = {}
         self._asides: list[str] = []
         self._round: Results | None = None
-        self.short = Folded()
-        self._past = False  # all that a fold stands for has been read
-
-    def add(self, entry: Entry) -> None:
-        self._entries.append(entry)
-        if entry.kind not in ("fold", "unfold"):
-            self._enter(entry)
-            return
-        # What stands for the past has changed: live through it again. It happens seldom.
-        self._start_over()
         self.short = in_force(self._entries)
-        for known in self._entries:
-            self._enter(known)
+        self._past = False  # all that a fold stands for has been read
+        for entry in self._entries:
+            self._enter(entry)
 
     def _enter(self, entry: Entry) -> None:
         # Not at `upto` itself: on a damaged disk other entries of its round may follow it.
@@ -72,6 +74,7 @@ class History:
             self._close()
             self.folded = self.issued - self._lost
             self._messages = [User(self.short.text)]
+            self.facts = self._first_facts  # what it was told since is folded, and will be told again
         self._take_in(entry)
         if self.short.upto and entry.id == self.short.upto:
             self._past = True
@@ -82,7 +85,7 @@ class History:
             case "system":
                 self.system = data["prompt"]
                 self.tools = tuple(spec_from_json(t) for t in data["tools"])
-                self.facts = data.get("facts", {})
+                self.facts = self._first_facts = data.get("facts", {})
             case "told":
                 self.facts = {**self.facts, **data}
             case "user":

@@ -39,8 +39,13 @@ say(None)
 for line in sys.stdin:
     answer = []
     for text in json.loads(line):
-        spots = [m.span() for m in pattern.finditer(text) if m.end() > m.start()]
-        answer.append([len(spots), spots[:{SPOTS}]])
+        spots, count = [], 0
+        for m in pattern.finditer(text):
+            if m.end() > m.start():
+                count += 1
+                if count <= {SPOTS}:
+                    spots.append(m.span())
+        answer.append([count, spots])
     say(answer)
 """
 

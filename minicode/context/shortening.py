@@ -27,13 +27,15 @@ class Clip(NamedTuple):
 
 class Folded(NamedTuple):
     """upto: id of the last entry that `text` stands for, "" if nothing is folded. fold: the entry that says so.
-    clips: by the id of a result entry. folds: ids of the fold entries in force, oldest first."""
+    clips: by the id of a result entry. folds: ids of the fold entries in force, oldest first. undone: the user undid
+    the last fold, and nothing was folded since."""
 
     upto: str = ""
     text: str = ""
     fold: str = ""
     clips: Mapping[str, Clip] = {}
     folds: tuple[str, ...] = ()
+    undone: bool = False
 
     def text_of(self, id_: str, text: str) -> str:
         clip = self.clips.get(id_)
@@ -43,11 +45,14 @@ class Folded(NamedTuple):
 def in_force(entries: Iterable[Entry]) -> Folded:
     """Folds nest: the last one that was not undone stands for all before its `upto`, earlier folds included."""
     known = {}
+    undone = False
     for entry in entries:
         if entry.kind == "fold":
             known[entry.id] = entry.data
+            undone = False
         elif entry.kind == "unfold":
             known.pop(entry.data.get("fold", ""), None)
+            undone = True
     clips: dict[str, Clip] = {}
     upto = text = fold = ""
     for id_, data in known.items():
@@ -55,4 +60,4 @@ def in_force(entries: Iterable[Entry]) -> Folded:
         clips.update(dict.fromkeys(data.get("clipped", ()), clip))
         if data.get("upto"):
             upto, text, fold = data["upto"], data["text"], id_
-    return Folded(upto, text, fold, clips, tuple(known))
+    return Folded(upto, text, fold, clips, tuple(known), undone)

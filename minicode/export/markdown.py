@@ -202,7 +202,7 @@ def _tame_run(lines: list[str]) -> list[str]:
 def _tame_line(line: str, spans: bool) -> str:
     if re.fullmatch(r" {0,3}(=+|-+)[ \t]*", line):  # it would make a heading of the line above
         return f"\\{line.strip()}"
-    line = re.sub(r"^((?:[ \t]|[>*+-](?=[ \t]))*)#{1,4}(?=[ \t]|$)", r"\1#####", line)
+    line = re.sub(r"^((?:[ \t]|(?:[>*+-]|\d{1,9}[.)])(?=[ \t]))*)#{1,4}(?=[ \t]|$)", r"\1#####", line)
     parts: list[str] = []
     done = 0
     for span in _SPAN.finditer(line) if spans else ():

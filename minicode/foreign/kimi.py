@@ -66,7 +66,7 @@ def session_at(path: Path) -> Path | None:
     if path.is_file():
         if path.name not in (_WIRE, _CONTEXT):
             return None
-        path = path.parents[2] if path.parent.parent.name == "agents" else path.parent
+        path = path.parent.parent.parent if path.parent.parent.name == "agents" else path.parent
     return path if any(_is_log(path / name) for name in (_NEW, _WIRE, _CONTEXT)) else None
 
 
@@ -183,7 +183,7 @@ def _state(path: Path) -> Json:
 def _folder_of(path: Path) -> str:
     """kimi-cli keeps only a digest of the folder in the path, and beside all sessions the list of folders."""
     with suppress(OSError, ValueError):
-        known = objects(obj(load((path.parents[2] / "kimi.json").read_text("utf-8"))).get("work_dirs"))
+        known = objects(obj(load((path.parent.parent.parent / "kimi.json").read_text("utf-8"))).get("work_dirs"))
         folders = [string(one.get("path")) for one in known]
         return next((folder for folder in folders if _digest(Path(folder)) == path.parent.name), "")
     return ""

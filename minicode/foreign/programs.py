@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -67,7 +68,7 @@ def logs_of(folder: Path, env: Mapping[str, str], home: Path, program: str | Non
         for name in named(program)
         for root in PROGRAMS[name].roots(env, home, folder)
         for log in _below(root, [name])
-        if _same(log.about.folder, folder)
+        if _works_in(log, folder)
     ]
     return sorted(found, key=lambda log: log.path.stat().st_mtime, reverse=True)
 
@@ -86,11 +87,15 @@ def _below(top: Path, programs: list[str]) -> Iterator[Log]:
 
 
 def _told(path: Path, programs: list[str]) -> Iterator[Log]:
-    for name in programs:
-        if session := PROGRAMS[name].session_at(path):
-            yield Log(name, session)
-            return
+    try:
+        found = ((name, PROGRAMS[name].session_at(path)) for name in programs)
+        yield from [Log(name, session) for name, session in found if session][:1]
+    except OSError:
+        yield Log(programs[0], path)  # whoever reads it will be told why that cannot be
 
 
-def _same(told: str, folder: Path) -> bool:
-    return bool(told) and os.path.realpath(told) == os.path.realpath(folder)
+def _works_in(log: Log, folder: Path) -> bool:
+    with suppress(OSError, ValueError):  # it cannot be read, or what it says is no path
+        told = log.about.folder
+        return bool(told) and os.path.realpath(told) == os.path.realpath(folder)
+    return False

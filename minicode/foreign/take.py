@@ -31,12 +31,13 @@ def take(log: Log, hide: Callable[[str], str]) -> Taken:
     except OSError as error:
         raise SessionError(f"{error.filename or log.path} cannot be read: {error.strerror}.") from error
     records = thread.records()
-    about, out = thread.about, {what: count for what, count in left.items() if count}
+    about, out = thread.about, {hide(what): count for what, count in left.items() if count}
     if not records:
         raise SessionError(f"{log.path} holds no conversation of {log.label} that minicode could read.{_out(out)}")
     if about.title:
         records.append(records[-1]._replace(kind="title", data={"title": hide(about.title)}))
     note = f"Imported from {' '.join(filter(None, (log.label, about.version)))}, session {about.session}.{_out(out)}"
+    note = hide(note)
     entries: list[Entry] = []
     at = next((record.at for record in records if record.at), now())
     for record in records:

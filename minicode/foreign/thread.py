@@ -3,7 +3,6 @@ holds them."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from minicode.foreign.items import (
     Undone,
 )
 from minicode.messages import Block, Call, Json, Reply, Text, Thinking, reply_to_json
+from minicode.model.compact import load
 
 NO_RESULT = "interrupted: no result of this call was kept; it may have taken effect, check before repeating"
 HEADLESS = "[minicode: the beginning of this session was not kept by the program it comes from.]"
@@ -190,7 +190,7 @@ def _object(arguments: Json | str) -> tuple[Json, str | None]:
     if not isinstance(arguments, str):
         return {}, None
     try:
-        value = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
+        value = load(arguments or "{}")
+    except ValueError:
         return {}, arguments
     return (value, None) if isinstance(value, dict) else ({}, arguments)

@@ -23,7 +23,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
@@ -36,6 +38,7 @@ ASIDE = frozenset({"leaf", "listing"})  # kinds that say something about the tre
 _OWN = ("id", "parent", "at", "kind", "crc")
 _CRC = b',"crc":"'
 _TAIL = len(_CRC) + 8 + len(b'"}')
+_PLAIN = re.compile(r"[\w.:+-]{0,80}", re.ASCII)  # what ids, times and kinds are made of: they are shown as they are
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -60,7 +63,7 @@ def to_line(entry: Entry) -> bytes:
     return b'%b,"crc":"%08x"}\n' % (text[:-1], crc32(text))
 
 
-def from_line(line: bytes) -> Entry | None:
+def from_line(line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Entry | None:
     """The entry of a line (with or without its newline), None if the line is not exactly what was written."""
     line = line.rstrip(b"\r\n")
     if not line.startswith(START) or line[-_TAIL : -_TAIL + len(_CRC)] != _CRC:
@@ -68,13 +71,13 @@ def from_line(line: bytes) -> Entry | None:
     if line[-10:-2] != b"%08x" % crc32(b"}", crc32(memoryview(line)[:-_TAIL])):
         return None
     try:
-        fields: Any = json.loads(line)
+        fields: Any = parse(line)
         head = (fields.pop("id"), fields.pop("parent"), fields.pop("at"), fields.pop("kind"))
         fields.pop("crc")
     except (ValueError, KeyError, RecursionError):
         return None
     id_, parent, *rest = head
-    if not all(isinstance(text, str) for text in (id_, parent or "", *rest)):
+    if not all(isinstance(text, str) and _PLAIN.fullmatch(text) for text in (id_, parent or "", *rest)):
         return None  # its checksum is right, so somebody made it so
     return Entry(*head, fields)
 

@@ -280,14 +280,14 @@ def _spaced(text: str) -> str:
 
 def _find(db: Connection, sessions: Path, query: Query, most: int) -> list[Hit]:
     hits: list[Hit] = []
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for match in _matches(query):
         tier: list[Hit] = []
         for project, name, start in db.execute(_FIND, (match, query.since)):
             entry = _entry_at(path := file_of(sessions, project, name), start)
-            if entry is None or (entry.id, entry.at) in seen or not (hit := judge(path, entry, query)):
-                continue  # a fork has the entries of its source
-            seen.add((entry.id, entry.at))
+            if entry is None or not (hit := judge(path, entry, query)) or hit.origin in seen:
+                continue
+            seen.add(hit.origin)
             tier.append(hit)
             if len(seen) == most:
                 break

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from minicode.errors import SessionError
 from minicode.journal.entry import ASIDE, START, VERSION, Entry, from_line
@@ -16,6 +17,7 @@ from minicode.journal.gist import TOLD, Gist
 
 SUFFIX = ".jsonl"
 HEAD = 8 << 10  # holds the header
+LONG = 16 << 20  # bytes of a session that is read in a quicker way
 TAIL = 48 << 10  # holds the last `listing` (see writer.RESTATE) or, in a small file, all
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 _KIND = re.compile(rb'\{"id":"[^"]*","parent":(?:null|"[^"]*"),"at":"([^"]*)","kind":"([^"]*)"')
@@ -62,9 +64,10 @@ def load(path: Path) -> Loaded:
     damaged = 0
     line = b"\n"
     previous: str | None = None
-    with _open(path) as file:
+    with _open(path, 1 << 20) as file:
+        parse = _parser(os.fstat(file.fileno()).st_size)
         for number, line in enumerate(file):
-            found = [whole] if (whole := from_line(line)) else list(_whole_records(line))
+            found = [whole] if (whole := from_line(line, parse)) else list(_whole_records(line))
             damaged += whole is None and not line.isspace()
             if number == 0 and not whole:
                 _refuse_newer(path, line)
@@ -158,7 +161,7 @@ def summarise(path: Path) -> Summary | None:
     return Summary(path.name.removesuffix(SUFFIX), path, folder, header.at, updated, info.st_size, gist)
 
 
-def _open(path: Path) -> BinaryIO:
+def _open(path: Path, buffer: int = -1) -> BinaryIO:
     # NONBLOCK: a pipe in place of the file must not hang us.
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -169,7 +172,22 @@ def _open(path: Path) -> BinaryIO:
     if not stat.S_ISREG(os.fstat(fd).st_mode):
         os.close(fd)
         raise SessionError(f"{path} is not a plain file, so it is not read as a session.")
-    return os.fdopen(fd, "rb")
+    return os.fdopen(fd, "rb", buffer)
+
+
+def _parser(size: int) -> Callable[[bytes], Any]:
+    """What reads the JSON of a file of so many bytes: for a long one the import of a faster parser is worth it."""
+    if size < LONG:
+        return json.loads
+    from pydantic_core import from_json
+
+    def parse(line: bytes) -> Any:
+        try:
+            return from_json(line)
+        except ValueError:  # half of a surrogate pair, say, which the slower one reads
+            return json.loads(line)
+
+    return parse
 
 
 def _whole_records(line: bytes) -> Iterator[Entry]:

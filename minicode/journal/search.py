@@ -48,6 +48,11 @@ class Hit(NamedTuple):
     kind: str
     snippet: str
 
+    @property
+    def origin(self) -> tuple[str, ...]:
+        """The same for hits in a session and in its fork, which has the entries of its source."""
+        return self.entry.id, self.entry.at, self.kind, self.snippet
+
 
 def literal(words: Iterable[str]) -> tuple[Finder, ...]:
     """What finds these whole words, whatever signs they hold. Case is ignored; any blanks are alike."""
@@ -146,7 +151,7 @@ def judge(path: Path, entry: Entry, query: Query) -> Hit | None:
 
 def scan(sessions: Path, query: Query, most: int) -> Iterator[Hit]:
     """Read every session, the last written first: at most so many of the latest hits. Needs no index."""
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[str, ...]] = set()
     for path in _latest_first(sessions, query):
         file = open_session(path)
         if file is None:
@@ -155,8 +160,8 @@ def scan(sessions: Path, query: Query, most: int) -> Iterator[Hit]:
         with file:
             found.extend(hit for _, _, entry in records(file) if (hit := judge(path, entry, query)))
         for hit in reversed(found):
-            if (hit.entry.id, hit.entry.at) not in seen:  # a fork has the entries of its source
-                seen.add((hit.entry.id, hit.entry.at))
+            if hit.origin not in seen:
+                seen.add(hit.origin)
                 yield hit
                 if len(seen) == most:
                     return

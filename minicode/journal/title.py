@@ -31,7 +31,8 @@ _PASTED = re.compile(
     re.VERBOSE,
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
-_WIDE = re.compile("[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\u0e00-\u0e7f]")  # scripts that put no spaces between words
+# Scripts that put no spaces between words; as a character class they would take longer to compile than all the rest.
+_WIDE = ((0x0E00, 0x0E7F), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0xAC00, 0xD7AF))
 
 
 def title(words: str) -> str:
@@ -57,7 +58,9 @@ def _plain(line: str) -> str:
 
 def _says(line: str) -> bool:
     """Does it say something: two words, or a few signs of a script without spaces?"""
-    return len(_WORD.findall(line)) > 1 or len(_WIDE.findall(line)) > 2
+    if len(_WORD.findall(line)) > 1:
+        return True
+    return not line.isascii() and sum(first <= ord(sign) <= last for sign in line for first, last in _WIDE) > 2
 
 
 def _cut(line: str) -> str:

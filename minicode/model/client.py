@@ -66,8 +66,12 @@ class EndpointModel:
 
     @property
     def wire(self) -> str:
-        """The surface spoken: "anthropic" or "openai"; before `ready` the one that is tried first."""
-        return (self._spoken or self._endpoint.surfaces[0])[0]
+        """The surface spoken: "anthropic" or "openai"; before `ready` the one that is remembered or tried first."""
+        return (self._spoken or self._known() or self._endpoint.surfaces[0])[0]
+
+    def _known(self) -> tuple[str, str] | None:
+        known = self._recall(self._endpoint.root)
+        return next((surface for surface in self._endpoint.surfaces if " ".join(surface) == known), None)
 
     async def ready(self) -> None:
         """Settle the surface. Raises AuthError without a key, ModelError if nothing answers there."""
@@ -78,8 +82,7 @@ class EndpointModel:
             )
         if self._spoken is not None:
             return
-        known = self._recall(self._endpoint.root)
-        self._spoken = next((s for s in self._endpoint.surfaces if " ".join(s) == known), None)
+        self._spoken = self._known()
         self._recalled = self._spoken is not None
         if self._spoken is None:
             self._spoken = await self._probe()

@@ -68,10 +68,11 @@ class Encoder:
     def _encode(self, request: Request) -> Encoded:
         r = request
         head_of = (r.model, r.system, r.tools, r.max_tokens, r.temperature, r.top_p, r.top_k)
-        done = len(self._settled)
-        if head_of != self._head_of or r.messages[:done] != self._settled:
+        known = (*self._settled, *(message for message, _ in self._open))
+        # Not only the settled ones: after a rewind the place of a mark may be among them, where it was.
+        if head_of != self._head_of or r.messages[: len(known)] != known:
             self._settle(head_of, *self._surface.head(request, self._options))
-            done = 0
+        done = len(self._settled)
         kept = {id(message): data for message, data in self._open}
         rest = r.messages[done:]
         self._open = [(m, kept.get(id(m)) or self._surface.message(m, self._options)) for m in rest]

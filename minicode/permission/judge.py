@@ -128,9 +128,14 @@ class _Run:
                     return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         if not self.shell:
             return None
-        if self.unread and (found := reading.named_rule(self.rules.deny, self.line, committed=True)):
+        if self.unread and (found := reading.committed_rule(self.rules.deny, self.line)):
             return Decision("deny", f"The rule `{found}` forbids it.", rule=found)
-        if rules.has_patterns(self.rules.ask, "read") and (found := reading.named_rule(self.rules.ask, self.line)):
+        if self.unread and self.unheld and (found := reading.named_rule(self.rules.deny, self.line, self.command)):
+            why = f"It names what the rule `{found}` keeps from being read, and no sandbox would hold it"
+            return Decision("deny" if self.mode == "plan" else "ask", f"{why}.", self.grant, rule=found)
+        if rules.has_patterns(self.rules.ask, "read") and (
+            found := reading.named_rule(self.rules.ask, self.line, self.command)
+        ):
             return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         for tool in self.about():
             found = rules.doubtful((*self.rules.deny, *self.rules.ask), tool, self.line) if self.patterns(tool) else ""

@@ -68,6 +68,8 @@ def check(rule: str) -> str:
     if tool in _FILES:
         if pattern.startswith("!"):
             return f"The rule `{rule}` cannot begin with `!`: use a rule of another kind for the exception."
+        if pattern.startswith("~"):
+            return f"The rule `{rule}` names a home folder, which is not looked up here: write the whole path."
         try:
             glob_filter(pattern)
         except Refused as error:

@@ -13,8 +13,8 @@ _RULES = "rules keep from being read"
 _FILTERED = ("diff", "log", "show", "add")
 _MAY_STAND = ("--amend", "--no-edit", "--allow-empty", "--no-verify", "-q", "--quiet", "-s", "--signoff")
 _KEEP_NOTHING = ("list", "show", "pop", "apply", "drop", "clear", "branch")
-_SHOWS_NO_FILES = re.compile(
-    r"-n?\d*|-i|--(no-ext-diff|no-textconv|oneline|graph|all|branches|tags|decorate|reverse|stat|shortstat|name-only"
+_SHOWS_NO_OTHERS = re.compile(
+    r"-n?\d*|-i|-L.*|--(no-ext-diff|no-textconv|oneline|graph|all|branches|tags|decorate|reverse|stat|shortstat|name-only"
     r"|name-status|abbrev-commit|no-merges|merges|first-parent|follow|(max-count|skip|format|pretty|author|committer|grep"
     r"|since|until|after|before|date)(=.*)?)",
     re.DOTALL,
@@ -33,8 +33,11 @@ def leave_out(arguments: Sequence[str], globs: Sequence[str]) -> list[str]:
         raise Refused(f"git {name} -v would show what {_RULES}.")
     if name == "stash" and rest[:1] == ["show"] and not all(map(_NAMES_ONLY.fullmatch, rest)):
         raise Refused(f"git stash show would show what {_RULES}; `--stat` lists the files.")
-    plain = name == "log" and all(map(_SHOWS_NO_FILES.fullmatch, (word for word in rest if word.startswith("-"))))
-    if name not in _FILTERED or plain or any(word.startswith("-L") for word in rest):
+    if "--full-diff" in rest or (name == "restore" and any(word.startswith("--p") for word in rest)):
+        raise Refused(f"git {name} with such an option would show what {_RULES}.")
+    # `-L` shows one file, which was looked at, and does not go with what is appended below.
+    plain = name == "log" and all(map(_SHOWS_NO_OTHERS.fullmatch, (word for word in rest if word.startswith("-"))))
+    if name not in _FILTERED or plain:
         return [*arguments]
     # A commit of which all is left out is one still.
     whole = ["--full-history", "--sparse"] if name == "show" else []

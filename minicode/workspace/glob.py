@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable
 
 from minicode.workspace.folder import Refused
 
+MOST_CHOICES = 1_000  # patterns that the braces in one stand for
+_SIGN = re.compile(r"\[[!^]?.[^]]*\]|(?<![^/])\*\*/|\*\*|.", re.DOTALL)
+_CROSS = {"**/": "(?:.*?/)??", "**": ".*?"}
+
 
 def glob_filter(pattern: str) -> Callable[[str], bool]:
     """Whether a path, relative and with slashes, fits. "" fits all.
 
     Without a slash the pattern is for the name in any folder; with one for the whole path. `**` crosses folders, `*`
-    and `?` do not, `{a,b}` is a choice, a leading `!` turns it round. Raises Refused for one that has no meaning.
+    and `?` do not, `{a,b}` is a choice, a leading `!` turns it round. Raises Refused for one that has no meaning, or
+    more than MOST_CHOICES.
     """
     if not pattern:
         return lambda path: True
@@ -60,11 +65,30 @@ def pathspecs(patterns: Iterable[str]) -> list[str]:
 
 
 def _choices(pattern: str) -> list[str]:
-    inner = re.search(r"\{([^{}]*)\}", pattern)
-    if inner is None:
-        return [pattern]
-    before, after = pattern[: inner.start()], pattern[inner.end() :]
-    return [one for part in inner[1].split(",") for one in _choices(before + part + after)]
+    """All that the braces stand for, one by one."""
+    found: list[str] = []
+    waiting = [pattern]
+    while waiting:
+        one = waiting.pop()
+        if len(found) + len(waiting) > MOST_CHOICES:
+            raise Refused(f"`{pattern[:100]}` stands for more than {MOST_CHOICES} patterns.")
+        start, end = _braces(one)
+        if end:
+            waiting += [one[:start] + part + one[end:] for part in reversed(one[start + 1 : end - 1].split(","))]
+        else:
+            found.append(one)
+    return found
+
+
+def _braces(pattern: str) -> tuple[int, int]:
+    """Where the first pair with none in it begins, and where it has ended; 0 if there is none."""
+    start = -1
+    for sign in _SIGN.finditer(pattern):
+        if sign[0] == "{":
+            start = sign.start()
+        elif sign[0] == "}" and start >= 0:
+            return start, sign.end()
+    return 0, 0
 
 
 def _from_the_top(pattern: str) -> str:
@@ -73,31 +97,36 @@ def _from_the_top(pattern: str) -> str:
 
 
 def _expression(pattern: str) -> str:
-    parts, at, depth = [], 0, 0
-    while at < len(pattern):
-        char = pattern[at]
-        if pattern.startswith("**/", at):
-            parts.append("(?:.*/)?")
-            at += 3
-            continue
-        if pattern.startswith("**", at):
-            parts.append(".*")
-            at += 2
-            continue
-        if char == "[" and (end := pattern.find("]", at + 2)) > 0:
-            inner = pattern[at + 1 : end].replace("\\", "\\\\").replace("[", "\\[")
-            parts.append(f"[{'^' + inner[1:] if inner[0] in '!^' else inner}]")
-            at = end + 1
-            continue
-        if char == "{" and "}" in pattern[at:]:
-            depth += 1
-            parts.append("(?:")
-        elif char == "}" and depth:
-            depth -= 1
-            parts.append(")")
-        elif char == "," and depth:
-            parts.append("|")
+    return "|".join(map(_expression_of_one, _choices(pattern)))
+
+
+def _expression_of_one(pattern: str) -> str:
+    """Of a pattern without choices: the stars that cross folders, and between them those that do not."""
+    pieces: list[tuple[str, list[tuple[str, str]]]] = [("", [("", "")])]
+    for sign in _SIGN.findall(pattern):
+        within = pieces[-1][1]
+        if sign in _CROSS:
+            if pieces[-1] != (_CROSS[sign], [("", "")]):  # the same twice says no more
+                pieces.append((_CROSS[sign], [("", "")]))
+        elif sign == "*":
+            within.append(("[^/]*?", ""))
         else:
-            parts.append({"*": "[^/]*", "?": "[^/]"}.get(char) or re.escape(char))
-        at += 1
-    return "(?s:" + "".join(parts) + ")" * (depth + 1)
+            within[-1] = (within[-1][0], within[-1][1] + _literal(sign))
+    return f"(?s:{_joined([(star, _joined(within)) for star, within in pieces])})"
+
+
+def _joined(pieces: list[tuple[str, str]]) -> str:
+    """Stars, each with what stands behind it. That is taken at the first place where it is found: the next star takes
+    whatever comes then, so another place would not help. To go back over many stars could take for ever.
+    """
+    *others, last = pieces
+    return "".join(f"(?>{star}{rest})" if star else rest for star, rest in others) + "".join(last)
+
+
+def _literal(sign: str) -> str:
+    if sign == "?":
+        return "[^/]"
+    if len(sign) == 1:
+        return re.escape(sign)
+    inner = re.sub(r"([\\\[&~|])", r"\\\1", sign[1:-1])
+    return f"(?!/)[{'^' + inner[1:] if inner[0] in '!^' else inner}]"

@@ -225,3 +225,15 @@ def test_many_sessions_are_listed_into_a_pipe_that_closes(program: Any, rehearse
     os.read(reading, 10)
     os.close(reading)
     assert running.end().code == 141
+
+
+def test_a_session_that_cannot_be_read_is_not_passed_over_in_silence(
+    program: Any, rehearse: Any, damaged: list[str]
+) -> None:
+    damaged.append("journal")
+    program("run", "one", server=rehearse(steps(Say("Done."))))
+    assert program("sessions", "list").err == ""
+    program.journals[0].with_name("20260101-000000-aaaaaa.jsonl").write_text('{"kind":"session","version":99}\n')
+    listed = program("sessions", "list")
+    assert listed.code == 0 and listed.out.count("\n") == 1
+    assert "cannot be read: 20260101-000000-aaaaaa" in listed.err

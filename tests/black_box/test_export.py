@@ -88,6 +88,7 @@ def test_nothing_is_overwritten_unless_told(program: Any, session: str) -> None:
         (("--branch", "dead"), 2, "it is live or all"),
         (("--format", "atif", "--branch", "all"), 2, "one line of steps"),
         (("-o", "."), 2, "is a folder"),
+        (("-o", "~no-such-user/x.md"), 2, "no such user"),
         (("-o", "no/such/folder/x.md"), 60, "cannot be written"),
         (("-o", "/dev/full/x"), 60, "cannot be written"),
     ],

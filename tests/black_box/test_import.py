@@ -135,6 +135,9 @@ def test_the_list_of_what_is_there(program: Any, theirs: Path, tmp_path: Path) -
     shutil.copytree(theirs / "kimi-2.1", home / ".kimi-code" / "sessions" / "wd" / "session_k")
     shutil.copytree(theirs / "vibe-3.0", home / ".vibe" / "logs" / "session" / "unified" / "v")
     env = {"CODEX_HOME": str(tmp_path / "codex")}
+    nowhere = {"type": "session_meta", "payload": {"id": "a", "cwd": f"{folder}\0"}}
+    (tmp_path / "codex" / "sessions" / "odd.jsonl").write_text(json.dumps(nowhere))
+    (tmp_path / "codex" / "sessions" / "loop.jsonl").symlink_to("loop.jsonl")
     ran = program("sessions", "import", "--list", env=env)
     assert sorted(line.split()[0] for line in ran.out.splitlines()) == ["claude", "codex", "kimi", "kimi", "vibe"]
     assert program.journals == []
@@ -154,6 +157,7 @@ def test_bad_input(program: Any, theirs: Path) -> None:
         (("no.jsonl",), 2, "There is no"),
         ((str(odd),), 1, "not told by its looks"),
         ((str(odd), "--from", "codex"), 1, "holds no conversation"),
+        (("~no-such-user/s.jsonl",), 2, "no such user"),
         ((str(odd), "--from", "emacs"), 2, "claude, codex, kimi, vibe"),
         ((str(theirs / "vibe-3.0"), "--list"), 2, "--list"),
         ((str(theirs / "vibe-3.0"), "-C", "no-folder"), 2, "no-folder"),

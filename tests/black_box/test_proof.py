@@ -75,6 +75,9 @@ def test_another_surface_and_another_model_get_the_thoughts_too(program: Any, re
     sent = server.requests[-1]
     assert sent.surface == "openai" and sent.body["model"] == "MiniMax-M2"
     assert "look" in sent.raw.decode() and "seen" in sent.raw.decode() and "sig-1" not in sent.raw.decode()
-    back = program("run", "-r", session, "back", "--json", server=rehearse(steps(Step((Say("here"),)))))
+    back = program(
+        "run", "-r", session, "-m", "MiniMax-M2", "back", "--json", server=rehearse(steps(Step((Say("here"),))))
+    )
     assert back.result["thinking"] == {"issued": 4, "returned": 4}
+    assert any("0 % of them cached" in e["text"] for e in back.of("notice")), "what another surface was sent is not"
     assert program("sessions", "verify", session).code == 0

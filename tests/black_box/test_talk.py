@@ -295,6 +295,7 @@ def test_ctrl_c_at_the_question_ends_the_turn_and_not_the_talk(program: Any, reh
     talk = terminal("chat", "go", server=server, env=UNHELD)
     talk.shows(YES_NO)
     os.write(talk._master, b"\x03")
+    talk.shows("\n(stopped)\n")
     talk.says("\n> ", "y")
     talk.quits()
     assert not (program.workspace / "made").exists()
@@ -403,6 +404,17 @@ def test_a_rewind_of_many_lines_and_odd_signs(program: Any, rehearse: Any, termi
     assert "\x1b[2J" not in talk.seen and "\x1b" not in second
 
 
+def test_going_on_shows_where_it_stood(program: Any, rehearse: Any, terminal: Any) -> None:
+    end = "\n".join(f"line {number} \x1b[2J" for number in range(20))
+    server = rehearse(steps((Think("First."), Say("OLD")), (Think("So."), Say(end))))
+    for words in (("old words",), ("new words", "-c")):
+        assert program("run", *words, server=server).code == 0
+    talk = terminal("chat", "-c", server=server)
+    talk.shows("you: new words\nM2: …\n    line 12\n    line 13")
+    talk.shows("line 19")
+    assert "OLD" not in talk.quits() and "\x1b" not in talk.seen
+
+
 def test_undo_redo_and_the_tree(program: Any, rehearse: Any, terminal: Any) -> None:
     server = rehearse(steps(wants("one", 0), wants("two", 1), wants("three", 2)))
     talk = terminal("chat", "one", server=server)
@@ -429,14 +441,19 @@ def test_a_fork_and_a_new_session_in_the_talk(program: Any, rehearse: Any, termi
     talk.says("\n> ", "/mode acceptEdits")
     talk.says("\n> ", "/fork the other way")
     assert "mode acceptEdits" in talk.shows("/help")
+    talk.says("\n> ", "/fork of a fork")
+    talk.shows("/help")
     talk.says("\n> ", "in the fork")
     talk.says("\n> ", "/clear")
     talk.says("\n> ", "anew")
     talk.quits()
     sessions = {tuple(ids(program, path.stem)): path.stem for path in program.journals}
     assert set(sessions) == {("one",), ("one", "in the fork"), ("anew",)}
-    assert program.journal(sessions["one", "in the fork"])[0]["from"] == sessions[("one",)]
-    assert "the other way" in program("sessions", "list").out
+    parent = {path.stem: program.journal(path.stem)[0].get("from") for path in program.journals}
+    unused = parent[sessions["one", "in the fork"]]
+    assert unused is not None and parent[unused] is not None and parent[parent[unused]] is None
+    listed = program("sessions", "list").out
+    assert "the other way" in listed and "of a fork" in listed, "a fork is there though nothing was said in it"
     assert not list(program.home.glob("**/*.lock"))
 
 
@@ -447,6 +464,7 @@ def test_names_labels_and_words_that_are_none(program: Any, rehearse: Any, termi
         ("/xyzzy", "There is no /xyzzy. /help lists them."),
         ("/rename", "Write the new name"),
         ("/rename by hand", "is called by hand"),
+        ("/label", "Write the label"),
         ("/label a good start", "is labelled 'a good start'"),
         ("/status", "· by hand · thought 1/1"),
         ("/mode nonsense", "There is no mode 'nonsense'"),

@@ -97,10 +97,12 @@ def test_long_outputs_of_the_other_are_there(program: Any, rehearse: Any) -> Non
 
 
 def test_a_fork_that_is_not_kept(program: Any, rehearse: Any) -> None:
-    server = rehearse(steps(answer("one", 0), answer("aside", 1)))
+    server = rehearse(steps(answer("one", 0), answer("aside", 1), answer("aside", 1)))
     talk(program, server, "one")
-    assert program("run", "aside", "-c", "--fork", "--ephemeral", server=server).code == 0
-    assert len(program.journals) == 1
+    before = program.journals[0].read_bytes()
+    for flags in (("--fork", "--ephemeral"), ("--ephemeral",)):
+        assert program("run", "aside", "-c", *flags, server=server).code == 0
+    assert len(program.journals) == 1 and program.journals[0].read_bytes() == before
 
 
 @pytest.mark.parametrize(
@@ -206,6 +208,10 @@ def test_labels_and_ids_that_are_not_there(program: Any, rehearse: Any) -> None:
     [one] = spoken(program, session).values()
     assert program("sessions", "label", session, one, "the \x1b[2Jstart").code == 0
     assert "[the start]" in program("sessions", "tree", session).out
+    ran = program("sessions", "label", session, one, "x" * 101)
+    assert ran.code == 2 and "at most 100 characters" in ran.err
+    assert program("sessions", "label", session, one, "two\nlines").code == 0
+    assert "[two lines]" in program("sessions", "tree", session).out
     ran = program("sessions", "label", session, "e99", "x")
     assert ran.code == 1 and "has no entry 'e99'" in ran.err
     ran = program("sessions", "rewind", session, "e99")
@@ -365,6 +371,21 @@ def test_files_are_not_changed_without_a_yes(program: Any, changed: tuple[str, l
     assert "this session changed none" in program.ran[-1].err
     assert program("sessions", "rewind", session, change).out == "change\n", "without a word: the conversation"
     assert tree(program.workspace) == before
+
+
+def test_a_folder_that_is_gone_is_said_to_be(program: Any, changed: tuple[str, list[str]]) -> None:
+    session, (make, change, _) = changed
+    assert program("sessions", "rewind", session, change, "--both", "--yes").code == 0
+    files = tree(program.workspace)
+    program.workspace.rename(program.workspace.with_name("elsewhere"))
+    away = {"cwd": program.home}
+    for what in (("rewind", session, make, "--files", "--yes"), ("redo", session)):
+        ran = program("sessions", *what, **away)
+        assert ran.code == 1 and f"The folder of this session, {program.workspace}, is gone" in ran.err
+    program.workspace.mkdir()
+    assert program("sessions", "redo", session, "--force", **away).code == 0
+    assert program("sessions", "rewind", session, change, "--files", "--yes", "--force", **away).code == 0
+    assert tree(program.workspace) == {name: files[name] for name in files if name != "kept"}, "what the session made"
 
 
 def test_snapshots_can_be_off(program: Any, rehearse: Any) -> None:

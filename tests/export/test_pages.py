@@ -218,6 +218,7 @@ def test_no_words_pass_for_a_part_of_the_markdown(hostile: Any) -> None:
         "\t```\n<script>\n\t```",
         "&lt;script>&#60;script>",
         "text\n===\ntext\n---\n# a\n> ## b\n- # c",
+        "1. ## You\n23) - # M2\n   10. # x",
         "[a]: <script> 'x'\n![a][a] !\\[a](b)",
         "```\n```\n```\n<script>",
     ],

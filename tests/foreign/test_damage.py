@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from minicode.errors import SessionError
+from minicode.foreign.programs import logs_at
+from minicode.foreign.take import take
 
 REAL = sorted(p.name for p in (Path(__file__).parent / "real").iterdir())
 ODD: tuple[Any, ...] = (
@@ -48,6 +50,15 @@ def test_odd_values(real: Path, told: Any, tmp_path: Path, name: str, seed: int)
         told(copy if program in ("kimi", "vibe") else next(copy.iterdir()), program)
     except SessionError as error:
         assert "holds no conversation" in str(error) or "not told by its looks" in str(error)
+
+
+def test_one_that_cannot_be_read_does_not_hide_the_others(lines: Any, told: Any, tmp_path: Path) -> None:
+    whole = lines([{"type": "session_meta", "payload": {"id": "s"}}])
+    (tmp_path / "a.jsonl").symlink_to("/proc/self/mem")  # nobody can read what is at its start
+    bad, good = logs_at(tmp_path)
+    assert good.path == whole
+    with pytest.raises(SessionError, match="cannot be read"):
+        take(bad, str)
 
 
 def spoil(chance: random.Random, value: Any, rate: float) -> Any:

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 
 from minicode.errors import SessionError
+from minicode.foreign import kimi
 from minicode.foreign.programs import logs_at
 from minicode.foreign.take import take
+from minicode.redact import Redactor
 
 
 def appended(words: str, **origin: Any) -> dict[str, Any]:
@@ -66,14 +68,27 @@ def test_kimi_cli_after_a_compaction(lines: Any, told: Any) -> None:
 
 
 def test_the_folder_of_kimi_cli_is_in_a_list_beside_the_sessions(real: Path, tmp_path: Path) -> None:
-    from minicode.foreign import kimi
-
     work = tmp_path / "work"
     (share := tmp_path / "share").mkdir()
     (share / "kimi.json").write_text(json.dumps({"work_dirs": [{"path": "/other"}, {"path": str(work)}]}))
     [_, old] = kimi.roots({"KIMI_SHARE_DIR": str(share)}, tmp_path, work)
     shutil.copytree(real / "kimi-1.44", old / "a-session")
     assert kimi.about(old / "a-session").folder == str(work)
+
+
+@pytest.mark.parametrize("path", ["/", "/k", "/k/s", "/k/s/a"])
+def test_a_session_near_the_root_of_the_disk(path: str) -> None:
+    assert kimi.about(Path(path)).folder == ""
+
+
+def test_what_is_told_of_a_log_holds_no_secret(tmp_path: Path) -> None:
+    secret = "ghp_0123456789abcdefghijABCDEFGHIJ012345"
+    said = {"message": {"type": "TurnBegin", "payload": {"user_input": [{"text": "hi"}, {"type": secret}]}}}
+    (tmp_path / "wire.jsonl").write_text(json.dumps(said) + "\n")
+    [log] = logs_at(tmp_path)
+    taken = take(log, Redactor(()).text)
+    assert "parts of type ‹redacted:github-token›" in taken.note
+    assert secret not in f"{taken}"
 
 
 def test_a_store_of_vibe_leads_nowhere_else(real: Path, tmp_path: Path) -> None:

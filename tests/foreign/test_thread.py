@@ -77,6 +77,10 @@ def test_arguments_that_are_no_object() -> None:
     records, _ = read(Said("do"), Called("a", "x", '{"k": 1}'), Called("b", "x", '{"k'), Called("c", "x", "[1]"))
     blocks = records[1].data["content"]
     assert [(b["input"], b.get("broken")) for b in blocks] == [({"k": 1}, None), ({}, '{"k'), ({}, "[1]")]
+    for depth in (150, 990, 50_000):  # what comes in must go out again, through any reader of JSON
+        deep = f'{{"a": {"[" * depth}{"]" * depth}}}'
+        [block] = read(Said("do"), Called("a", "x", deep))[0][1].data["content"]
+        assert (block["input"], block["broken"]) == ({}, deep)
 
 
 def test_a_session_that_begins_in_the_middle() -> None:

@@ -83,3 +83,5 @@ def test_a_right_checksum_does_not_make_a_record(field: str) -> None:
 
     assert from_line(line()) is not None
     assert from_line(line(**{field: ["x"]})) is None
+    assert from_line(line(**{field: "e2<b>"})) is None, "it is shown as it is"
+    assert from_line(line(**{field: "e2\x1b[2J"})) is None

@@ -249,6 +249,17 @@ def test_without_an_index_every_session_is_read(state: Home) -> None:
     assert "every session is read" in state.said[-1]
 
 
+def test_what_was_said_in_two_places_in_the_same_moment_is_found_in_both(state: Home) -> None:
+    folder = state.state / "sessions" / "p"
+    folder.mkdir(parents=True)
+    for name in ("one", "two"):
+        top = Entry(name, None, "", "session", {"version": 1})
+        said = Entry("e1", None, "2026-11-22T01:30:00.123Z", "user", {"text": f"needle in {name}"})
+        (folder / f"{name}.jsonl").write_bytes(to_line(top) + to_line(said))
+    assert len(state.find("needle")) == 2
+    assert len(list(scan(state.state / "sessions", Query(literal(["needle"]), ()), 9))) == 2
+
+
 def test_the_slow_way_finds_the_same(state: Home) -> None:
     first = state.make(
         *[user(f"step {n}: fix foo.bar and C++ in a->b") for n in range(20)],

@@ -87,6 +87,20 @@ def test_another_history_is_not_taken_for_the_one_in_memory(wire: str) -> None:
     assert encoder.encode(other).body == encode_as(other, wire, OPTIONS[wire])
 
 
+@pytest.mark.parametrize("wire", WIRES)
+def test_going_back_to_any_message_makes_the_bytes_anew(wire: str) -> None:
+    messages: tuple[Message, ...] = (User("Fix it."),)
+    for number in range(4):
+        messages += (*step(number, wire), Reply((Text("Done."),), wire=wire), User("Go on."))
+    for kept in range(len(messages)):
+        encoder = Encoder(wire, OPTIONS[wire])
+        for end in range(1, len(messages) + 1):
+            if not isinstance(messages[end - 1], Reply):
+                encoder.encode(ask(*messages[:end]))
+        back = ask(*messages[:kept], User("Not so."))
+        assert encoder.encode(back).body == encode_as(back, wire, OPTIONS[wire])
+
+
 def test_bytes_are_the_same_in_every_process() -> None:
     code = """
 import hashlib, sys

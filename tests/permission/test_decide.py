@@ -191,6 +191,21 @@ def test_a_command_that_names_what_is_asked_for_is_asked(command: str) -> None:
     assert run("cat .envrc; git show HEAD:env", "default", "kernel", ask="read(.env)").verdict == ALLOW
 
 
+@pytest.mark.parametrize(
+    "command", ["cat <.env", "F=.env; cat $F", "bash -c 'cat sub/.env'", "cat .e*", "cat .en?", "diff a <(cat .ENV)"]
+)
+def test_however_it_is_named(command: str) -> None:
+    assert run(command, "auto", "kernel", ask="read(.env)").rule == "read(.env)"
+    assert run("cat *; ls .envrc *.py", "auto", "kernel", ask="read(.env)").verdict == ALLOW
+
+
+def test_what_is_allowed_by_name_does_not_go_before_what_is_kept() -> None:
+    for contained, needs, allow in (("none", "", "bash(cat:*)"), ("waived", "", "bash"), ("kernel", "host", "host")):
+        assert run("cat a", "default", contained, needs, deny="read(.env)", allow=allow).verdict == ALLOW
+        asked = run("cat ./sub/../.env", "default", contained, needs, deny="read(.env)", allow=allow)
+        assert (asked.verdict, asked.rule) == (ASK, "read(.env)")
+
+
 def test_git_is_not_asked_for_what_it_stored() -> None:
     for command in ("git show HEAD:.env", "git -C sub cat-file -p @:x/.env", "env git show :0:.env | cat"):
         assert run(command, "auto", "kernel", deny="read(.env)").verdict == DENY

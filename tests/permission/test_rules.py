@@ -25,7 +25,20 @@ def test_a_rule_that_means_something(rule: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "rule", ["", "bash(", "bash()", "(x)", "a b", "bash(a && b)", "bash(a | b)", "bash(a\nb)", "mine(x)", "edit(!a)"]
+    "rule",
+    [
+        "",
+        "bash(",
+        "bash()",
+        "(x)",
+        "a b",
+        "bash(a && b)",
+        "bash(a | b)",
+        "bash(a\nb)",
+        "mine(x)",
+        "edit(!a)",
+        "read(~/.ssh/**)",
+    ],
 )
 def test_a_rule_that_means_nothing_is_named(rule: str) -> None:
     said = check(rule)

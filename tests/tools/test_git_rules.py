@@ -46,7 +46,7 @@ def git(toolbox: Toolbox, scope: Scope):
 @pytest.mark.parametrize(
     "args",
     ["diff", "diff HEAD", "diff HEAD src .env", "diff -- src .env secrets", "show", "show HEAD", "log -p",
-     "log --patch", "log -u --all", "diff --word-diff", "diff :(top)", "log -p -- . :(top).env"],
+     "log --patch", "log -p -- -Lx .", "log -u --all", "diff --word-diff", "diff :(top)", "log -p -- . :(top).env"],
 )  # fmt: skip
 async def test_diffs_leave_them_out(git, repository: Path, args: str) -> None:
     told = await git(*args.split())
@@ -63,6 +63,7 @@ async def test_a_commit_of_nothing_else_is_shown(git, repository: Path) -> None:
     "args",
     ["show HEAD:.env", "show HEAD:./secrets/key", "show :0:.env", "diff HEAD:.env HEAD:src/ok", "diff @:secrets @:src",
      "blame .env", "blame HEAD -- secrets/key", "log -L1,1:.env", "status -v", "status -vv", "commit -v -m x",
+     "log -p --full-diff -- src", "show --full-diff HEAD -- src", "restore --patch",
      "commit -am x", "commit -m x .env", "commit --all -m x", "stash", "stash push", "stash -u", "stash save x"],
 )  # fmt: skip
 async def test_what_would_show_or_store_them_is_refused(git, repository: Path, args: str) -> None:

@@ -155,6 +155,7 @@ def say(text: str, stop: str = "end_turn") -> Reply:
         (say("  \n"), {}, "empty"),
         (Reply(()), {}, "empty"),
         (Reply((Call("c", "read", {}),)), {}, "calls a tool"),
+        (Reply((Text("<minimax:tool_call>"),), flaw="leaked"), {}, "calls a tool"),
         (say("half", "max_tokens"), {}, "cut off"),
         (say("x" * 1000), {}, "not shorter"),
         (say("ü" * 600), {}, "not shorter"),
@@ -182,7 +183,82 @@ def test_what_stands_in_keeps_the_words_of_the_user() -> None:
     huge.user("p" * 100_000)
     huge.answer("ok")
     text = fold.stand_in("S", huge, Cut("e2", tuple(huge), True), 20_000)
-    assert len(text) < 15_000 and '["e1"]' in text and "# Now" in text
+    assert len(text) < 20_500 and '["e1"]' in text and "# Now" in text
+
+
+def test_many_words_of_the_user_take_no_more_than_their_share() -> None:
+    branch = Branch()
+    for number in range(200):
+        branch.user(f"short {number}" if number % 2 else f"long {number} " + "ü" * 4000)
+    branch.answer("ok")
+    text = fold.stand_in("S", branch, Cut(branch[-1].id, tuple(branch), False), 100_000)
+    assert fold.size(text) < 130_000  # what the marks take comes to it
+    assert all(f"] short {number}\n" in text for number in range(1, 199, 2)) and "] long 0 üüü" in text
+
+
+def test_outputs_weigh_what_is_left_of_them() -> None:
+    """A running turn that fits once its old outputs are short is not cut."""
+    branch = turns(2, 12, output="y" * 5000)[:-1]
+    short = in_force([Entry("eF", "fold", {"clipped": ids(Branch(branch), "result")[:-3], "head": 300, "tail": 300})])
+    cut = fold.choose(branch, short, running=True, whole=30_000, newest=9_000)
+    assert cut is not None and branch[[e.id for e in branch].index(cut.upto) + 1].data["text"] == "task 2"
+
+
+def test_a_fold_never_ends_at_what_has_no_id() -> None:
+    """A result that was lost stands in without one."""
+    branch = turns(3, 3)
+    branch[2] = Entry("", "result", branch[2].data)
+    cut = fold.choose([*branch[:3], *branch[4:]], Folded(), running=True, whole=10_000, newest=1)
+    assert cut is not None and cut.upto
+    first = fold.choose([*branch[:3], branch[5]], Folded(), running=False, whole=10, newest=0)
+    assert first is not None and first.upto == "e6"
+    tail = fold.choose(branch[:3], Folded(), running=False, whole=10, newest=0)
+    assert tail is not None and tail.upto == "e2"
+
+
+def test_the_last_word_on_folds_is_known() -> None:
+    one, two = Entry("f1", "fold", {}), Entry("f2", "fold", {})
+    undo = Entry("u", "unfold", {"fold": "f1"})
+    assert [in_force(entries).undone for entries in ([], [one], [one, undo], [one, undo, two])] == [0, 0, 1, 0]
+
+
+def test_a_long_history_with_many_folds_is_read_once() -> None:
+    read = []
+
+    class Counted(Entry):
+        def __getattribute__(self, name: str) -> Any:
+            if name == "data":
+                read.append(1)
+            return super().__getattribute__(name)
+
+    branch = Branch()
+    for number in range(60):
+        branch.user(f"task {number}")
+        branch.step("f", "y" * 3000)
+        branch.put("fold", upto=None, text="", clipped=fold.to_clip(branch, in_force(branch)), head=9, tail=9, mark="")
+    counted = [Counted(e.id, e.kind, e.data) for e in branch]
+    assert History(counted).messages() == History(branch).messages()
+    assert len(read) < 4 * len(branch)
+
+
+def test_what_is_folded_of_the_instruction_files_is_told_again() -> None:
+    branch = Branch()
+    branch.put("system", prompt="p", tools=[], facts={"instructions": {"/x/AGENTS.md": "old"}, "mark": "m"})
+    branch.user("begin")
+    branch.put("told", instructions={"/x/AGENTS.md": "new"})
+    branch.step("a")
+    branch.answer("done")
+    last = branch[-1].id
+    live = History(branch)
+    assert live.facts["instructions"] == {"/x/AGENTS.md": "new"}
+    branch.put("fold", upto=last, text="memory")
+    branch.user("more")
+    for entry in branch[-2:]:
+        live.add(entry)
+    for history in (live, History(branch)):
+        assert history.facts == {"instructions": {"/x/AGENTS.md": "old"}, "mark": "m"}
+    branch.put("told", instructions={"/x/AGENTS.md": "newer"})
+    assert History(branch).facts["instructions"] == {"/x/AGENTS.md": "newer"}
 
 
 def test_a_request_that_no_server_takes_is_told() -> None:

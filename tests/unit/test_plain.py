@@ -22,6 +22,7 @@ from minicode.events import (
     CallStarted,
     Denied,
     Event,
+    Folded,
     Noted,
     ReplyDone,
     Retrying,
@@ -54,6 +55,7 @@ def ended(reason: str = "done", **more: Any) -> TurnEnded:
     return TurnEnded(reason, "All is well.", USAGE, 2, 3, 4, **more)
 
 
+RECALLED = "Nothing is lost: recall finds it, /unfold undoes it."
 # One of each kind at least: the event, what a person reads, the (type, some fields) of the lines a script reads.
 TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     (TurnStarted("s", "do it"), "", []),
@@ -131,6 +133,16 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
         [("permission", {"id": "c1", "asked": "it wants the network", "wants": "network", "always": "network(ls)"})],
     ),
     (Alarm("c1", "made .envrc"), "  ! made .envrc\n", [("notice", {"text": "made .envrc", "level": "warning"})]),
+    (
+        Folded("e9", "auto", 9000, 2000, 3, 0),
+        f"  folded, 3 thoughts with it: about 9,000 tokens → 2,000. {RECALLED}\n",
+        [("fold", {"entry_id": "e9", "why": "auto", "before": 9000, "after": 2000, "thoughts": 3, "clipped": 0})],
+    ),
+    (
+        Folded("ea", "auto", 9000, 7000, 0, 1),
+        f"  1 old output shortened: about 9,000 tokens → 7,000. {RECALLED}\n",
+        [("fold", {"clipped": 1})],
+    ),
     (Noted("info", "fyi"), "  fyi\n", [("notice", {"text": "fyi", "level": "info"})]),
     (Noted("warning", "hm"), "  hm\n", [("notice", {"text": "hm", "level": "warning"})]),
     (Noted("error", "no"), "  no\n", [("error", {"text": "no", "level": "error"})]),
@@ -271,7 +283,7 @@ def test_lines_are_numbered_stamped_and_flat() -> None:
     assert [line["seq"] for line in lines] == list(range(len(lines)))
     assert {line["session_id"] for line in lines} == {"s1"}
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line["timestamp"]) for line in lines)
-    known = {"init", "message", "thinking", "tool_use", "tool_result", "permission", "retry", "notice", "error"}
+    known = {"init", "message", "thinking", "tool_use", "tool_result", "permission", "fold", "retry", "notice", "error"}
     assert {line["type"] for line in lines} <= known
 
 

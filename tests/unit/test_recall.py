@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterable
 from typing import Any
@@ -301,6 +303,18 @@ def test_odd_words_break_nothing(query: str) -> None:
 
 def test_places_are_right_where_lower_case_is_longer() -> None:
     assert "needle" in quoted(ask([user("İ" * 5000 + " needle " + "İ" * 5000), user("?")], "needle"))[0][1]
+
+
+def test_a_pattern_that_is_everywhere_takes_little_memory() -> None:
+    ask = """
+import resource
+from minicode.context.seek import find_pattern
+resource.setrlimit(resource.RLIMIT_AS, (1 << 29, 1 << 29))
+[[match]] = find_pattern(".", False, [["x" * 6_000_000]], 60)
+print(match.places, len(match.spots))
+"""
+    ran = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    assert ran.stdout == "6000000 3\n", ran.stderr
 
 
 def test_a_pattern_that_runs_for_ever_is_stopped() -> None:

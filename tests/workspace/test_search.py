@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -117,12 +118,32 @@ async def test_outside_a_repository(workspace: Workspace, root: Path) -> None:
         ("", ["anything"], []),
         ("a{b", ["a{b"], ["ab"]),
         ("[", ["["], ["a"]),
+        ("a[!x]b", ["ayb"], ["a/b", "axb"]),
+        ("[!]a]", ["b"], ["a", "]"]),
+        ("{a,b{c,d}}.{e,}", ["a.e", "bd.", "x/y"][:2], ["b.e", "bcd.e"]),
+        ("[{]a,b}", ["{a,b}"], ["a", "b"]),
+        ("*{ab,a}*bc", ["abc", "xabbc"], ["ab"]),
+        ("**/a*/**/b*c/*d", ["a/bc/d", "x/a/a1/y/bbc/ccd", "a/b/a/bc/cd"], ["a/b/d", "a/bc/x/d"]),
+        ("a**b", ["ab", "a/x/b"], ["a"]),
     ],
 )
 def test_globs(pattern: str, fits: list[str], fits_not: list[str]) -> None:
     match = glob_filter(pattern)
     assert [path for path in fits if not match(path)] == []
     assert [path for path in fits_not if match(path)] == []
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 40, "**/" * 40 + "b", "**/a*/" * 20 + "b", "**a" * 40, "*{a,b}" * 9])
+def test_no_glob_takes_for_ever(pattern: str) -> None:
+    """A program of its own: what hangs in there cannot be stopped from here."""
+    ask = "import sys; from minicode.workspace.glob import glob_filter; glob_filter(sys.argv[1])(sys.argv[2])"
+    names = ("a" * 250 + "/") * 16 + "c"
+    subprocess.run([sys.executable, "-c", ask, pattern, names], check=True, timeout=20)
+
+
+def test_braces_that_stand_for_too_much_are_refused() -> None:
+    with pytest.raises(Refused, match="more than 1000 patterns"):
+        glob_filter("{a,b}" * 30)
 
 
 @pytest.mark.parametrize("engine", ENGINES)
