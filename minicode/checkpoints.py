@@ -43,6 +43,18 @@ class Checkpoints:
             self._changing = False
             await self._take(outlet)
 
+    async def changed(self, before: str, after: str) -> tuple[str, ...]:
+        """Absolute paths of what differs between two snapshots, as far as they are kept. after: "" for what is there
+        now."""
+        if not before or self.snapshots is None:
+            return ()
+        try:
+            after = after or (await asyncio.to_thread(self.snapshots.take)).tree
+            found = await asyncio.to_thread(self.snapshots.diff, before, after)
+        except (MinicodeError, OSError):  # evicted, or the disk is not well: then nobody can say
+            return ()
+        return tuple(change.path for change in found)
+
     @property
     def snapshots(self) -> Snapshots | None:
         if self._snapshots is None:

@@ -13,13 +13,15 @@ from minicode.context.history import History
 from minicode.errors import ModelError, UsageError
 from minicode.events import Event, Folded, Noted, Retrying
 from minicode.journal.entry import Entry
-from minicode.messages import Reply, Request, Usage, User, reply_to_json
+from minicode.messages import Reply, Request, Usage, User, reply_to_json, spec_to_json
 from minicode.parts import Parts
+from minicode.records import Record
 
 TRIES = 2
 # Parts of the room: below the first, shortened outputs were enough; the second is what the running turn may keep
 # whole, the third what stays if it must be cut, the fourth what the user's own words may take.
 ENOUGH, WHOLE, NEWEST, WORDS = 0.6, 0.5, 0.2, 0.3
+MOST_NAMED = 20  # files changed by commands that a summary must name
 AGAIN = 1.1  # how much a history must grow before what failed, or what did not help, is tried again
 
 Emit = Callable[[Event], None]
@@ -80,7 +82,8 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
     if cut is None:
         return Done(reason="There is nothing old enough to fold.")
     emit(Noted("info", f"Folding {len(cut.taken)} entries: M2 writes down what matters of them."))
-    quest = folds.quest(cut, history.short, history.todos, round(ENOUGH * room))
+    changed = await _changed(parts, *folds.snapshots(branch, cut))
+    quest = folds.quest(cut, history.short, history.todos, round(ENOUGH * room), changed)
     summary, reason, usage = await _summary(parts, emit, cut, quest, guidance)
     if summary is None:
         return Done(reason=f"{reason} The history is as it was.", usage=usage)
@@ -96,7 +99,7 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
     if trouble := folds.broken(trial.messages()) or ("" if after < before else "it would not be shorter"):
         return Done(reason=f"The folded history would not do: {trouble}. It is as it was.", usage=usage)
     data |= {"before": before, "after": after, "thoughts": trial.folded, "entries": len(cut.taken)}
-    parts.write([("fold", data)])
+    parts.write([*_tools_of_today(parts), ("fold", data)])
     entry = history.short.fold
     emit(Folded(entry, why, before, after, trial.folded, 0))
     return Done(entry, usage=usage)
@@ -116,7 +119,7 @@ def unfold(parts: Parts) -> str:
 
 async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: str) -> tuple[Reply | None, str, Usage]:
     """A summary that will do, or None and the reason."""
-    usage, flaw, reason = Usage(), "", ""
+    usage, flaw = Usage(), ""
     taken = _weight(cut.taken, parts.history) + folds.size(parts.history.short.text)
 
     def passing(event: Event) -> None:  # the summary itself is not part of the conversation
@@ -128,14 +131,31 @@ async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: s
         request = parts.request._replace(system=parts.fold_prompt(), tools=(), messages=prompt)
         try:
             reply = await turn.ask(parts.model, request, passing)
-        except ModelError as error:
-            reason = f"the model did not answer ({error})"
-            continue
+        except ModelError as error:  # asking again was tried already, where that could help
+            return None, f"M2 did not answer: {error}", usage
         usage += reply.usage
-        reason = flaw = folds.flaw(reply, quest, taken)
+        flaw = folds.flaw(reply, quest, taken)
         if not flaw:
             return reply, "", usage
-    return None, f"No summary could be used in {TRIES} tries: {reason}.", usage
+    return None, f"No summary could be used in {TRIES} tries: {flaw}.", usage
+
+
+async def _changed(parts: Parts, before: str, after: str) -> tuple[str, ...]:
+    """The files that differ between two snapshots, commands' doings included, relative to the folder. None of too
+    many: nobody names what an installation wrote."""
+    paths = await parts.checkpoints.changed(before, after)
+    folder = str(parts.journal.header.data.get("folder", ""))
+    return tuple(path.removeprefix(f"{folder}/") for path in paths) if len(paths) <= MOST_NAMED else ()
+
+
+def _tools_of_today(parts: Parts) -> list[Record]:
+    """A fold moves the prefix anyway: the one moment at which an old session may get the tools that have come since,
+    above all the one that looks back."""
+    specs = tuple(parts.toolbox.specs)
+    last = next((entry for entry in reversed(parts.history.entries) if entry.kind == "system"), None)
+    if last is None or parts.history.tools == specs:
+        return []
+    return [("system", {**last.data, "tools": [spec_to_json(spec) for spec in specs]})]
 
 
 def _weight(entries: Iterable[ContextEntry], history: History) -> int:

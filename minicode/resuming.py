@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from minicode.messages import Json, Request
 from minicode.model.wires import Encoder
 from minicode.parts import Parts
 
@@ -27,8 +28,17 @@ def cost(parts: Parts) -> Cost | None:
     if last is None:
         return None
     data = branch[last].data
-    size = len(Encoder(data["wire"], data["options"]).encode(parts.next_request()).body)
-    other = (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire)
-    moved = other or any(e.kind in ("fold", "unfold") for e in branch[last:])
-    cached = 0 if moved else min(100, data["bytes"] * 100 // size)
-    return Cost(parts.history.gauge.tokens(size), cached)
+    request = parts.next_request()
+    size = _size(data, request)
+    since = {entry.kind for entry in branch[last:]}
+    common = data["bytes"]
+    if (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire) or "system" in since:
+        common = 0
+    elif since & {"fold", "unfold"}:
+        common = _size(data, request._replace(messages=()))
+    return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size))
+
+
+def _size(data: Json, request: Request) -> int:
+    """In bytes, as the last request was sent."""
+    return len(Encoder(data["wire"], data["options"]).encode(request).body)

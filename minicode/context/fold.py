@@ -106,8 +106,17 @@ class Quest(NamedTuple):
         return "\n\n".join([*parts, _ASK])
 
 
-def quest(cut: Cut, short: Folded, todos: Sequence[str], most: int) -> Quest:
-    """most: bytes the record may have. Outputs are shortened until it fits, then all else but what was said."""
+def snapshots(entries: Sequence[Entry], cut: Cut) -> tuple[str, str]:
+    """Ids of the snapshots of the files before the first step of the cut, and of what its last step left; "" if there
+    is none."""
+    before = next((entry.data["tree"] for entry in cut.taken if entry.kind == "snapshot"), "")
+    after = (e.data["tree"] for e in entries[_after(entries, cut.upto) :] if e.kind == "snapshot")
+    return before, next(after, "")
+
+
+def quest(cut: Cut, short: Folded, todos: Sequence[str], most: int, files: Sequence[str] = ()) -> Quest:
+    """most: bytes the record may have. Outputs are shortened until it fits, then all else but what was said. files:
+    paths that are known to have changed, beside those that tools said they changed."""
     before = f"[earlier memory, itself a fold]\n{short.text}\n\n" if short.text else ""
     record = ""
     for outputs, others in ((4000, 1 << 30), (1200, 1 << 30), (400, 4000), (120, 1000), (60, 200)):
@@ -116,7 +125,7 @@ def quest(cut: Cut, short: Folded, todos: Sequence[str], most: int) -> Quest:
             break
     else:
         record = _middle_out(record, most * len(record) // size(record))
-    return Quest(record, tuple(dict.fromkeys(_changed(cut.taken))), tuple(todos))
+    return Quest(record, tuple(dict.fromkeys([*_changed(cut.taken), *files])), tuple(todos))
 
 
 def flaw(summary: Reply, asked: Quest, taken: int) -> str:

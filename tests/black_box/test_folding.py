@@ -121,8 +121,9 @@ def test_a_summary_that_will_not_do_is_not_used(
     assert [entry for entry in folds(program) if entry["upto"]] == []
     assert "was not folded" in ran.out
     asked = [n for n, e in enumerate(server.requests) if b"You write the memory" in e.raw]
-    assert asked[1] == asked[0] + 1, "a second try"
-    assert len(asked) < 2 or asked[2:3] != [asked[1] + 1], "no third"
+    tries = 1 if answer is BAD["an error"] else 2
+    first = [n - asked[0] in range(tries) for n in range(asked[0], asked[0] + tries + 1)]
+    assert [n in asked for n in range(asked[0], asked[0] + tries + 1)] == first, "one more try if its words will not do"
     for request in server.requests[-1:]:
         assert all(f"thought {n}:".encode() in request.raw for n in range(long_files))
 
@@ -155,6 +156,38 @@ def test_a_summary_must_name_what_is_open_and_what_was_changed(program: Any, reh
     assert "not used: it does not name" in prompts[1]
     [used] = [entry for entry in folds(program) if entry["upto"]][:1]
     assert "migration guide" in used["text"]
+
+
+def test_a_file_that_a_command_made_must_be_named_too(program: Any, rehearse: Rehearse) -> None:
+    (program.workspace / "big").write_text("line of text\n" * 1200)
+    prompts: list[str] = []
+    tasks = [Call("bash", {"command": "echo 1 > made-by-shell.txt"})]
+
+    def step(asked: Asked) -> Step:
+        if folding(asked):
+            prompts.append(asked.said)
+            return Step((Say("## Goal\nmade-by-shell.txt was made" if len(prompts) > 1 else "## Goal\nto work"),))
+        return Step(
+            (Think("next"), tasks.pop() if tasks else Call("read", {"file_path": "big", "offset": len(prompts)}))
+        )
+
+    server = rehearse(forever(step, window=WINDOW))
+    program("run", "work", "--max-turns", "10", *SMALL, server=server)
+    assert "made-by-shell.txt" in prompts[0].partition("each to be named")[2]
+    assert "it does not name the changed files made-by-shell.txt" in prompts[1]
+
+
+def test_an_old_session_gets_recall_with_its_first_fold(program: Any, rehearse: Rehearse, long_files: int) -> None:
+    server = rehearse(forever(reader(4)))
+    without = ("--disallowed-tools", "recall")
+    session = program("run", "read", "--json", *without, server=server).result["session_id"]
+    assert "recall" not in [tool["name"] for tool in server.requests[-1].body["tools"]]
+    program("run", "-r", session, "more", server=server)
+    assert "recall" not in [tool["name"] for tool in server.requests[-1].body["tools"]], "the prefix stays"
+    assert program("sessions", "fold", session, server=server).code == 0
+    program("run", "-r", session, "on", server=server)
+    assert "recall" in [tool["name"] for tool in server.requests[-1].body["tools"]]
+    assert program("sessions", "verify", session).code == 0
 
 
 def test_the_server_knows_better_how_long_it_is(
