@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from minicode.errors import SessionError, UsageError
 from minicode.journal import tree
 from minicode.journal.entry import Entry
+from minicode.journal.repair import closing
 from minicode.journal.tree import Back, Said
 from minicode.journal.writer import Journal
-from minicode.text import clean
+from minicode.text import clean, count
 
 if TYPE_CHECKING:  # dear to import, and most sessions never go back
     from minicode.workspace.snapshots.snapshots import Restored, Snapshots
@@ -75,6 +76,15 @@ def between(snapshots: Snapshots, entries: Sequence[Entry], to: str, since: str)
     return tuple(sorted(theirs & touched))
 
 
+def files_before(message: Said) -> str:
+    """The snapshot its files go back to, "" if none has to. Raises SessionError if they were not kept."""
+    if message.lost:
+        raise SessionError(
+            f"The files of that turn were not kept, so they cannot go back before {message.id}. The conversation can."
+        )
+    return message.tree
+
+
 def rewind(journal: Journal, message: Said, files: FilesMoved | None, conversation: bool) -> Moved:
     """Put on record that the session went back before `message`, its files already having done so if `files`."""
     return _move(journal, files, "rewind", conversation, message.to, message.text if conversation else "")
@@ -85,11 +95,26 @@ def redo(journal: Journal, back: Back, files: FilesMoved | None) -> Moved:
     return _move(journal, files, "redo", back.leaf is not None, back.leaf, "")
 
 
+def switch(journal: Journal, key: str) -> Moved:
+    """Go on at the end of the branch, left before, on which the entry with this id or label lies. Raises SessionError
+    if there is none."""
+    to = tree.end_of(journal.entries, journal.branch, key)
+    moved = _move(journal, None, "switch", True, to, "")
+    notes = ["Only the conversation moved: the files stay as they are."]
+    if cut := closing(journal.branch):
+        journal.append_many(cut)
+        journal.sync()
+        notes.append(f"{count(len(cut), 'tool call')} had been cut short there; the model is told so.")
+    if messages := tree.said(journal.branch):
+        notes.append(f"The last message there is {messages[-1].id}: {tree.one_line(messages[-1].text)}")
+    return moved._replace(notes=tuple(notes))
+
+
 def redoable(entries: Sequence[Entry]) -> Back:
     """Raises SessionError if there is nothing to redo."""
     if backs := tree.undone(entries):
         return backs[-1]
-    raise SessionError("There is nothing to redo: nothing was rewound since something was last said.")
+    raise SessionError("There is nothing to redo: nothing was rewound or switched since something was last said.")
 
 
 def _move(journal: Journal, files: FilesMoved | None, by: str, conversation: bool, to: str | None, text: str) -> Moved:

@@ -124,22 +124,28 @@ class Session:
         """Go back before a message of the user's on the live branch; with the files, to what they were then.
 
         force: over what the user changed since. Raises UsageError while a turn runs, SessionError if there is no such
-        message, and what `Snapshots.restore` raises, with everything as it was.
+        message or its files were not kept, and what `Snapshots.restore` raises, with everything as it was.
         """
         await self._still("rewind")
-        target = tree.find(tree.said(self.journal.branch), message)
-        to = target.tree if files else ""
+        target = tree.find(tree.said(self.journal.branch), message, self.journal.entries)
+        to = rewinding.files_before(target) if files else ""
         return await self._move(
             "rewind", to, target.id, force, lambda f: rewinding.rewind(self.journal, target, f, conversation)
         )
 
     async def redo(self, *, force: bool = False) -> Moved:
-        """Go back to where the last rewind came from, files too if they were rewound. Raises as `rewind`, SessionError
+        """Go back to where the last rewind or switch came from, files too if they were rewound. Raises as `rewind`, SessionError
         if nothing was rewound since something was said."""
         await self._still("redo")
         back = rewinding.redoable(self.journal.entries)
         to = back.files[0] if back.files else ""
         return await self._move("redo", to, "", force, lambda f: rewinding.redo(self.journal, back, f))
+
+    async def switch(self, key: str) -> Moved:
+        """Go on at the end of a branch that was left, on which the entry with this id or label lies; `redo` comes back.
+        Files stay. Raises UsageError while a turn runs, SessionError if there is no such branch."""
+        await self._still("switch")
+        return await self._move("switch", "", "", False, lambda _: rewinding.switch(self.journal, key))
 
     def rename(self, name: str) -> None:
         """Raises UsageError if that is no name, or another session of the project has it."""

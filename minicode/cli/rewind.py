@@ -1,10 +1,10 @@
-"""`minicode sessions rewind|redo`, and what `/rewind` asks: conversation, files or both, after a look at it."""
+"""`minicode sessions rewind|switch|redo`, and what `/rewind` asks: conversation, files or both, after a look at it."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -51,7 +51,7 @@ def choose(
     """Settle what goes back; None if the user wants none of it. Files only after the difference was shown.
 
     message: the one to go back before. wanted: what was said already. yes: ask nothing. Raises SessionError if files
-    are wanted and none are kept, UsageError if nobody can be asked and `yes` is missing.
+    are wanted and none are or were kept, UsageError if nobody can be asked and `yes` is missing.
     """
     look = _look(snapshots, entries, message) if snapshots and message.tree else None
     if wanted is None:
@@ -60,10 +60,13 @@ def choose(
             desk.say(f"{count(look.paths, 'path')} changed since.\n")
             answer = desk.ask("Go back with the conversation (c), the files (f) or both (b)? [c] ").lower()
             wanted = Way(answer in ("", "c", "b"), answer in ("f", "b"))
+        elif message.lost:
+            desk.say("The files of that turn were not kept: only the conversation goes back.\n")
     if not wanted.files:
         return wanted if wanted.conversation else None
     if snapshots is None:
         raise SessionError('No snapshots of files are kept here (`snapshots = "off"`, or a session that is not kept).')
+    rewinding.files_before(message)
     if not look or not look.shown:
         desk.say("No file has to change: this session changed none since then.\n")
         return wanted._replace(files=False) if wanted.conversation else None
@@ -94,8 +97,20 @@ class _Look(NamedTuple):
 def _look(snapshots: Snapshots, entries: Sequence[Entry], message: Said) -> _Look:
     to = message.tree
     last = trees.last_tree(entries) or to
-    theirs = (*snapshots.conflicts(to, last), *rewinding.between(snapshots, entries, to, message.id))
-    return _Look(snapshots.show(last, to), len(snapshots.diff(last, to)), tuple(dict.fromkeys(theirs)))
+    way = snapshots.diff(last, to)
+    changed = snapshots.conflicts(to, last)
+    shown = _with_theirs(snapshots, to, {*changed, *(change.path for change in way)}) if changed else ""
+    theirs = (*changed, *rewinding.between(snapshots, entries, to, message.id))
+    return _Look(shown or snapshots.show(last, to), len(way), tuple(dict.fromkeys(theirs)))
+
+
+def _with_theirs(snapshots: Snapshots, to: str, way: Collection[str]) -> str:
+    """The disk as it is now against `to`, so that what the user would lose is seen too. way: the paths that change."""
+    now = snapshots.take().tree
+    stay = [change.path for change in snapshots.diff(now, to) if change.path not in way]
+    more = f" and {len(stay) - 5} more" if stay[5:] else ""
+    left = f"\nNot made by this session, so left as it is: {', '.join(stay[:5])}{more}" if stay else ""
+    return snapshots.show(now, to) + clean(left)
 
 
 def finish(desk: Desk, snapshots: Snapshots | None, journal: Journal) -> None:
@@ -131,7 +146,7 @@ def rewind(session: str, message: str | None, wanted: Way | None, yes: bool, fol
     with _opened(path, folder) as (journal, snapshots):
         desk = _terminal()
         finish(desk, snapshots, journal)
-        target = trees.find(trees.said(journal.branch), message)
+        target = trees.find(trees.said(journal.branch), message, journal.entries)
         if wanted and wanted.files:
             _still_there(_folder(journal, folder))
         way = choose(desk, snapshots, journal.entries, target, wanted, yes)
@@ -159,7 +174,15 @@ def redo(session: str, force: bool, folder: Path | None) -> int:
                 raise SessionError("That rewind changed files, and no snapshots are kept here any more.")
             files = _restore(snapshots, journal, back.files[0], "redo", force)
         moved = rewinding.redo(journal, back, files)
-    _report(moved, f"Session {path.stem} is where it was before the last rewind.")
+    _report(moved, f"Session {path.stem} is where it was before the last rewind or switch.")
+    return 0
+
+
+def switch(session: str, entry: str) -> int:
+    path = store.find(paths.places().sessions, session)
+    with closing(Journal.open(path)) as journal:
+        moved = rewinding.switch(journal, entry)
+    _report(moved, f"Session {path.stem} goes on there; `minicode sessions redo` undoes that.")
     return 0
 
 

@@ -73,9 +73,19 @@ def sessions_rewind(
     return rewind(session, message, wanted, yes, folder)
 
 
+@sessions_app.command("switch")
+def sessions_switch(
+    session: Session, entry: Annotated[str, typer.Argument(help="Id or label of an entry on that branch.")]
+) -> int:
+    """Go on at the end of a branch that was left; files stay as they are. `redo` undoes it."""
+    from minicode.cli.rewind import switch
+
+    return switch(session, entry)
+
+
 @sessions_app.command("redo")
 def sessions_redo(session: Session, force: Force = False, folder: Folder = None) -> int:
-    """Undo the last rewind, of files too, as long as nothing new was said."""
+    """Undo the last rewind, of files too, or switch, as long as nothing new was said."""
     from minicode.cli.rewind import redo
 
     return redo(session, force, folder)

@@ -101,12 +101,13 @@ def _rewind(talk: Talk, rest: str) -> None:
         rest = talk.ask("Go back before which one? (its id; Enter for none) ")
         if not rest:
             return
-    _go_back(talk, trees.find(messages, rest))
+    _go_back(talk, trees.find(messages, rest, talk.session.journal.entries))
 
 
 def _undo(talk: Talk, rest: str) -> None:
     messages = trees.said(talk.session.journal.branch)
-    _go_back(talk, trees.find(messages, rest or (messages[-1].id if messages else "")))
+    last = messages[-1].id if messages else ""
+    _go_back(talk, trees.find(messages, rest or last, talk.session.journal.entries))
 
 
 def _go_back(talk: Talk, message: trees.Said) -> None:
@@ -140,7 +141,14 @@ def _redo(talk: Talk, rest: str) -> None:
         moved = talk.runner.run(talk.session.redo(force=True))
     _tell(talk, moved)
     talk.given = "" if moved.conversation else talk.given
-    talk.say("Where it was before the last rewind.\n")
+    talk.say("Where it was before the last rewind or switch.\n")
+
+
+def _switch(talk: Talk, rest: str) -> None:
+    if not rest:
+        raise UsageError("Write after /switch the id or label of an entry on that branch; /tree shows them.")
+    _tell(talk, talk.runner.run(talk.session.switch(rest)))
+    talk.say("The session goes on there; /redo undoes that.\n")
 
 
 def _tell(talk: Talk, moved: Moved) -> None:
@@ -216,8 +224,9 @@ WORDS = {
     "/help": Word(_help, "", "this list"),
     "/rewind": Word(_rewind, "[ID]", "go back before a message of yours and edit it"),
     "/undo": Word(_undo, "", "go back before your last message"),
-    "/redo": Word(_redo, "", "undo the last rewind, until you say something new"),
+    "/redo": Word(_redo, "", "undo the last rewind or switch, until you say something new"),
     "/tree": Word(_tree, "", "your messages, those that were rewound too"),
+    "/switch": Word(_switch, "ID", "go on at the end of a branch that was left"),
     "/fork": Word(_fork, "[NAME]", "go on in a copy; this session stays as it is"),
     "/clear": Word(_clear, "[NAME]", "begin anew; this session stays as it is"),
     "/rename": Word(_rename, "NAME", "name this session"),

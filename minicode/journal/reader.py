@@ -19,6 +19,7 @@ SUFFIX = ".jsonl"
 HEAD = 8 << 10  # holds the header
 LONG = 16 << 20  # bytes of a session that is read in a quicker way
 TAIL = 48 << 10  # holds the last `listing` (see writer.RESTATE) or, in a small file, all
+_TELLING = frozenset(kind.encode() for kind in (*TOLD, "session"))
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 _KIND = re.compile(rb'\{"id":"[^"]*","parent":(?:null|"[^"]*"),"at":"([^"]*)","kind":"([^"]*)"')
 
@@ -64,7 +65,7 @@ def load(path: Path) -> Loaded:
     damaged = 0
     line = b"\n"
     previous: str | None = None
-    with _open(path, 1 << 20) as file:
+    with _open(path, 256 << 10) as file:
         parse = _parser(os.fstat(file.fileno()).st_size)
         for number, line in enumerate(file):
             found = [whole] if (whole := from_line(line, parse)) else list(_whole_records(line))
@@ -144,21 +145,21 @@ def summarise(path: Path) -> Summary | None:
         return None
     header: Entry | None = None
     gist = Gist()
-    updated = ""
+    updated = b""
     for line in text.split(b"\n"):
         if not (head := _KIND.match(line)):
             continue
-        at, kind = head[1].decode("ascii", "replace"), head[2].decode("ascii", "replace")
-        if kind != "session" and kind not in TOLD:
-            updated = at
+        if head[2] not in _TELLING:
+            updated = head[1]
         elif entry := from_line(line):
-            updated, gist = at, gist.after(entry)
-            header = header or (entry if kind == "session" else None)
+            updated, gist = head[1], gist.after(entry)
+            header = header or (entry if entry.kind == "session" else None)
     if (header and header.data.get("version") != VERSION) or not updated:
         return None
     header = header or _substitute(path)
     folder = str(header.data.get("folder", ""))
-    return Summary(path.name.removesuffix(SUFFIX), path, folder, header.at, updated, info.st_size, gist)
+    last = updated.decode("ascii", "replace")
+    return Summary(path.name.removesuffix(SUFFIX), path, folder, header.at, last, info.st_size, gist)
 
 
 def _open(path: Path, buffer: int = -1) -> BinaryIO:

@@ -1,7 +1,8 @@
 """The tree of a session: where it can be rewound to, what can be redone, what is labelled, and how it is drawn. Pure.
 
 A rewind is an entry `leaf {to, from, by: "rewind"}`; if files went back too, `files {from, to, by, paths, both: true}`
-right before it, and without `both` if only they did. A redo is the same the other way round.
+right before it, and without `both` if only they did. A redo is the same the other way round. A switch, to the end of a
+branch that was left, is a `leaf` by "switch".
 """
 
 from __future__ import annotations
@@ -13,21 +14,24 @@ from minicode.errors import SessionError
 from minicode.journal.entry import ASIDE, Entry
 
 _SHOWN = 8
+_UNRUN = ("not run: ", "did not run: ")  # how the results of calls begin that were refused or never started
 
 
 class Said(NamedTuple):
     """A message of the user's. text: as it was typed. to: the entry to go on from instead, None for the very start.
-    tree: the snapshot of the files before all that followed, "" if nothing that could change them did."""
+    tree: the snapshot of the files before all that followed, "" if nothing that could change them did. lost: something
+    did, and the files were not kept before."""
 
     id: str
     at: str
     text: str
     to: str | None
     tree: str
+    lost: bool = False
 
 
 class Back(NamedTuple):
-    """A rewind that can be redone. leaf: where the conversation was, None if only files went back. files: the
+    """A rewind or switch that can be redone. leaf: where the conversation was, None if only files went back. files: the
     snapshot before and the one they went back to, or None."""
 
     leaf: str | None
@@ -63,14 +67,40 @@ def typed(entry: Entry) -> str:
 def said(branch: Sequence[Entry]) -> list[Said]:
     """The user's messages on a branch, the oldest first."""
     found: list[Said] = []
-    tree = ""
+    tree, lost = "", False
+    unkept = _unkept(branch)
     for place in range(len(branch) - 1, -1, -1):
         entry = branch[place]
         if entry.kind == "snapshot":
-            tree = str(entry.data.get("tree", ""))
+            tree, lost = str(entry.data.get("tree", "")), False
+        elif entry.id in unkept:
+            tree, lost = "", True
         elif is_said(entry):
-            found.append(Said(entry.id, entry.at, typed(entry), _before(branch, place), tree))
+            found.append(Said(entry.id, entry.at, typed(entry), _before(branch, place), tree, lost))
     return found[::-1]
+
+
+def _unkept(branch: Iterable[Entry]) -> set[str]:
+    """The intents of calls that may have changed files though none were kept since the reply that made them: intents
+    may come with the reply, but the snapshot comes before the first of them is carried out."""
+    found: set[str] = set()
+    waiting: dict[str, str] = {}
+    kept = False
+    for entry in branch:
+        if entry.kind in ("reply", "user", "end"):
+            found.update(waiting.values())  # cut short
+            waiting.clear()
+            kept = False
+        elif entry.kind == "snapshot":
+            waiting.clear()
+            kept = True
+        elif entry.kind == "intent" and not kept:
+            waiting[entry.data.get("call_id", "")] = entry.id
+        elif entry.kind == "result":
+            intent = waiting.pop(entry.data.get("call_id", ""), "")
+            if intent and not (entry.data.get("failed") and entry.data.get("text", "").startswith(_UNRUN)):
+                found.add(intent)
+    return found | set(waiting.values())
 
 
 def _before(branch: Sequence[Entry], place: int) -> str | None:
@@ -80,19 +110,56 @@ def _before(branch: Sequence[Entry], place: int) -> str | None:
     return branch[place - 1].id if place else None
 
 
-def find(messages: Sequence[Said], key: str) -> Said:
-    """The message with this id. Raises SessionError that lists the last ones."""
+def find(messages: Sequence[Said], key: str, entries: Iterable[Entry]) -> Said:
+    """The message with this id. entries: all of the session. Raises SessionError that lists the last messages, or says
+    that it is on another branch."""
     for message in messages:
         if message.id == key:
             return message
+    left = any(entry.id == key and is_said(entry) for entry in entries)
+    there = f" It is on a left branch: `switch {key}` goes there first." if left else ""
     if not messages:
-        raise SessionError("Nothing has been said on this branch, so there is nothing to go back to.")
+        raise SessionError(f"Nothing has been said on this branch, so there is nothing to go back to.{there}")
+    if left:
+        raise SessionError(f"{key} is no message of the live branch.{there}")
     last = "\n".join(f"  {m.id}  {one_line(m.text)}" for m in messages[-_SHOWN:])
     raise SessionError(f"{key!r} is no message of yours on the live branch. The last ones are:\n{last}")
 
 
+def end_of(entries: Sequence[Entry], live: Sequence[Entry], key: str) -> str:
+    """The end of a branch that was left: the newest entry below the one with this id, or label. live: the branch.
+
+    Raises SessionError that lists the branches, or the entries with this label; or says that it is on the live one.
+    """
+    known = {entry.id for entry in entries if entry.kind not in ASIDE}
+    labelled = [id_ for id_, text in labels(entries).items() if text == key and id_ in known]
+    start = key if key in known or not labelled else labelled[0]
+    if start not in known:
+        raise SessionError(f"No entry has the id or label {key!r}. {_left(entries, live)}")
+    if start != key and labelled[1:]:
+        raise SessionError(f"{len(labelled)} entries are labelled {key!r}: {', '.join(labelled)}. Give the id.")
+    if any(entry.id == start for entry in live):
+        raise SessionError(f"{key} is on the live branch already. {_left(entries, live)}")
+    below = {start}
+    end = start
+    for entry in entries:
+        if entry.parent in below and entry.kind not in ASIDE:
+            below.add(entry.id)
+            end = entry.id
+    return end
+
+
+def _left(entries: Sequence[Entry], live: Sequence[Entry]) -> str:
+    """A sentence that lists the last messages of the branches that were left."""
+    tree = nodes(entries, live[-1].id if live else None)
+    parents = {node.parent for node in tree}
+    ends = [node for node in tree if not node.live and node.id not in parents]
+    listed = "".join(f"\n  {node.id}  {one_line(node.text)}" for node in ends[-_SHOWN:])
+    return f"The last messages of the branches that were left:{listed}" if ends else "No branch was left."
+
+
 def undone(entries: Iterable[Entry]) -> list[Back]:
-    """The rewinds that can be redone, the next one last. Saying something new ends them all."""
+    """The rewinds and switches that can be redone, the next one last. Saying something new ends them all."""
     backs: list[Back] = []
     before: Entry | None = None
     for entry in entries:
@@ -120,6 +187,8 @@ def _leaf(backs: list[Back], entry: Entry, together: bool) -> None:
     if by == "rewind":
         files = backs.pop().files if together and backs else None
         backs.append(Back(entry.data.get("from"), files))
+    elif by == "switch":
+        backs.append(Back(entry.data.get("from"), None))
     elif by == "redo" and backs and not together:
         backs.pop()
 
