@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from minicode.context.fold import weight
 from minicode.messages import Json, Request
-from minicode.model.wires import Encoder
 from minicode.parts import Parts
 
 
@@ -22,23 +22,27 @@ class Cost(NamedTuple):
 
 
 def cost(parts: Parts) -> Cost | None:
-    """None if nothing was ever sent on this branch."""
+    """None if nothing was ever sent on this branch. An estimate where that will do: encoding a long history takes its
+    time, and it is done once more before it is sent."""
     branch = parts.journal.branch
     last = next((n for n in range(len(branch) - 1, -1, -1) if branch[n].kind == "request"), None)
     if last is None:
         return None
-    data = branch[last].data
-    request = parts.next_request()
-    size = _size(data, request)
-    since = {entry.kind for entry in branch[last:]}
+    data, since = branch[last].data, branch[last + 1 :]
+    kinds = {entry.kind for entry in since}
     common = data["bytes"]
-    if (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire) or "system" in since:
+    if kinds & {"fold", "unfold"}:
+        request = parts.next_request()
+        size, common = _size(data, request), _size(data, request._replace(messages=()))
+    else:
+        size = common + sum(weight(entry, parts.history.short) for entry in since)
+    if (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire) or "system" in kinds:
         common = 0
-    elif since & {"fold", "unfold"}:
-        common = _size(data, request._replace(messages=()))
     return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size))
 
 
 def _size(data: Json, request: Request) -> int:
     """In bytes, as the last request was sent."""
+    from minicode.model.wires import Encoder
+
     return len(Encoder(data["wire"], data["options"]).encode(request).body)

@@ -18,7 +18,6 @@ from minicode.messages import (
     User,
     reply_from_json,
     spec_from_json,
-    usage_from_json,
 )
 from minicode.show import Todos, show_from_json
 
@@ -93,8 +92,9 @@ class History:
                 self._messages.append(User(data["text"]))
             case "reply":
                 self._close()
-                self._take(reply_from_json(dict(data)))
-                self.gauge = self.gauge.answered(usage_from_json(data.get("usage", {})))
+                reply = reply_from_json(dict(data))
+                self._take(reply)
+                self.gauge = self.gauge.answered(reply.usage)
             case "result":
                 self._settle(entry.id, data)
             case "aside":

@@ -38,7 +38,7 @@ ASIDE = frozenset({"leaf", "listing"})  # kinds that say something about the tre
 _OWN = ("id", "parent", "at", "kind", "crc")
 _CRC = b',"crc":"'
 _TAIL = len(_CRC) + 8 + len(b'"}')
-_PLAIN = re.compile(r"[\w.:+-]{0,80}", re.ASCII)  # what ids, times and kinds are made of: they are shown as they are
+_PLAIN = re.compile(r"[\w.:+-]{0,320}", re.ASCII)  # what ids, times and kinds are made of: they are shown as they are
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -76,10 +76,14 @@ def from_line(line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Entry 
         fields.pop("crc")
     except (ValueError, KeyError, RecursionError):
         return None
-    id_, parent, *rest = head
-    if not all(isinstance(text, str) and _PLAIN.fullmatch(text) for text in (id_, parent or "", *rest)):
+    words = (head[0], head[1] or "", head[2], head[3])
+    if not all(map(_is_text, words)) or not _PLAIN.fullmatch("".join(words)):
         return None  # its checksum is right, so somebody made it so
     return Entry(*head, fields)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def entry_id(count: int) -> str:

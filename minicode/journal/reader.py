@@ -19,9 +19,11 @@ SUFFIX = ".jsonl"
 HEAD = 8 << 10  # holds the header
 LONG = 16 << 20  # bytes of a session that is read in a quicker way
 TAIL = 48 << 10  # holds the last `listing` (see writer.RESTATE) or, in a small file, all
-_TELLING = frozenset(kind.encode() for kind in (*TOLD, "session"))
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
-_KIND = re.compile(rb'\{"id":"[^"]*","parent":(?:null|"[^"]*"),"at":"([^"]*)","kind":"([^"]*)"')
+# With the line's end before it, which is found much quicker than its beginning.
+_BEGINS = rb'\n\{"id":"[^"\n]*","parent":(?:null|"[^"\n]*"),"at":"([^"\n]*)","kind":"'
+_LINE = re.compile(_BEGINS)
+_TELLING = re.compile(_BEGINS + b"(?:%b)\".*" % "|".join(sorted((*TOLD, "session"))).encode())
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,21 +147,26 @@ def summarise(path: Path) -> Summary | None:
         return None
     header: Entry | None = None
     gist = Gist()
-    updated = b""
-    for line in text.split(b"\n"):
-        if not (head := _KIND.match(line)):
-            continue
-        if head[2] not in _TELLING:
-            updated = head[1]
-        elif entry := from_line(line):
-            updated, gist = head[1], gist.after(entry)
+    text = b"\n" + text
+    for line in _TELLING.finditer(text):
+        if entry := from_line(line[0][1:]):
+            gist = gist.after(entry)
             header = header or (entry if entry.kind == "session" else None)
-    if (header and header.data.get("version") != VERSION) or not updated:
+    last = _last_time(text)
+    if (header and header.data.get("version") != VERSION) or not last:
         return None
     header = header or _substitute(path)
     folder = str(header.data.get("folder", ""))
-    last = updated.decode("ascii", "replace")
     return Summary(path.name.removesuffix(SUFFIX), path, folder, header.at, last, info.st_size, gist)
+
+
+def _last_time(text: bytes) -> str:
+    """When the last record was written, "" if there is none. The text begins with the end of a line."""
+    end = len(text)
+    while (end := text.rfind(b"\n{", 0, end)) >= 0:
+        if found := _LINE.match(text, end):
+            return found[1].decode("ascii", "replace")
+    return ""
 
 
 def _open(path: Path, buffer: int = -1) -> BinaryIO:
