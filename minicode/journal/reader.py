@@ -22,8 +22,7 @@ TAIL = 48 << 10  # holds the last `listing` (see writer.RESTATE) or, in a small 
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 # With the line's end before it, which is found much quicker than its beginning.
 _BEGINS = rb'\n\{"id":"[^"\n]*","parent":(?:null|"[^"\n]*"),"at":"([^"\n]*)","kind":"'
-_LINE = re.compile(_BEGINS)
-_TELLING = re.compile(_BEGINS + b"(?:%b)\".*" % "|".join(sorted((*TOLD, "session"))).encode())
+_TELLING = _BEGINS + b"(?:%b)\".*" % "|".join(sorted((*TOLD, "session"))).encode()  # compiled where it is needed
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +147,7 @@ def summarise(path: Path) -> Summary | None:
     header: Entry | None = None
     gist = Gist()
     text = b"\n" + text
-    for line in _TELLING.finditer(text):
+    for line in re.finditer(_TELLING, text):
         if entry := from_line(line[0][1:]):
             gist = gist.after(entry)
             header = header or (entry if entry.kind == "session" else None)
@@ -164,7 +163,7 @@ def _last_time(text: bytes) -> str:
     """When the last record was written, "" if there is none. The text begins with the end of a line."""
     end = len(text)
     while (end := text.rfind(b"\n{", 0, end)) >= 0:
-        if found := _LINE.match(text, end):
+        if found := re.compile(_BEGINS).match(text, end):
             return found[1].decode("ascii", "replace")
     return ""
 
