@@ -92,7 +92,7 @@ def rewind(journal: Journal, message: Said, files: FilesMoved | None, conversati
 
 def redo(journal: Journal, back: Back, files: FilesMoved | None) -> Moved:
     """The same for the way back to where a rewind came from."""
-    return _move(journal, files, "redo", back.leaf is not None, back.leaf, "")
+    return _move(journal, files, "redo", back.conversation, back.leaf, "")
 
 
 def switch(journal: Journal, key: str) -> Moved:

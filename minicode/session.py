@@ -134,8 +134,8 @@ class Session:
         )
 
     async def redo(self, *, force: bool = False) -> Moved:
-        """Go back to where the last rewind or switch came from, files too if they were rewound. Raises as `rewind`, SessionError
-        if nothing was rewound since something was said."""
+        """Go back to where the last rewind or switch came from, files too if they were rewound. Raises as `rewind`,
+        SessionError if there was none since something was said."""
         await self._still("redo")
         back = rewinding.redoable(self.journal.entries)
         to = back.files[0] if back.files else ""

@@ -109,7 +109,7 @@ def _with_theirs(snapshots: Snapshots, to: str, way: Collection[str]) -> str:
     now = snapshots.take().tree
     stay = [change.path for change in snapshots.diff(now, to) if change.path not in way]
     more = f" and {len(stay) - 5} more" if stay[5:] else ""
-    left = f"\nNot made by this session, so left as it is: {', '.join(stay[:5])}{more}" if stay else ""
+    left = f"\nNo part of this, and left as it is: {', '.join(stay[:5])}{more}" if stay else ""
     return snapshots.show(now, to) + clean(left)
 
 

@@ -15,7 +15,7 @@ whose id is the session's; every other id is "e" and a counter in base 36. Data 
     unfold    fold: id of the fold that is undone        files     from, to (trees), by, paths[]: a rewind of the files
     title     title, by                                  name      name
     label     entry, text                                aside     by, text: said while tools ran
-    leaf      to: the entry to go on from, null for the start; from, by: how it came; not itself part of any branch
+    leaf      to: the entry to go on from, null for the start; from; by: rewind, redo, switch; part of no branch
     listing   gist.Gist: what a list of sessions shows, restated now and then near the end; part of no branch
 """
 

@@ -31,11 +31,16 @@ class Said(NamedTuple):
 
 
 class Back(NamedTuple):
-    """A rewind or switch that can be redone. leaf: where the conversation was, None if only files went back. files: the
-    snapshot before and the one they went back to, or None."""
+    """A rewind or switch that can be redone. leaf: where the conversation was, None for the very start and where
+    only files went back. files: the snapshot before and the one they went back to, or None."""
 
     leaf: str | None
     files: tuple[str, str] | None
+
+    @property
+    def conversation(self) -> bool:
+        """Did it move?"""
+        return self.leaf is not None or self.files is None
 
 
 class Node(NamedTuple):
@@ -98,7 +103,7 @@ def _unkept(branch: Iterable[Entry]) -> set[str]:
             waiting[entry.data.get("call_id", "")] = entry.id
         elif entry.kind == "result":
             intent = waiting.pop(entry.data.get("call_id", ""), "")
-            if intent and not (entry.data.get("failed") and entry.data.get("text", "").startswith(_UNRUN)):
+            if intent and not (entry.data.get("failed") and str(entry.data.get("text")).startswith(_UNRUN)):
                 found.add(intent)
     return found | set(waiting.values())
 
@@ -132,16 +137,14 @@ def end_of(entries: Sequence[Entry], live: Sequence[Entry], key: str) -> str:
     Raises SessionError that lists the branches, or the entries with this label; or says that it is on the live one.
     """
     known = {entry.id for entry in entries if entry.kind not in ASIDE}
-    labelled = [id_ for id_, text in labels(entries).items() if text == key and id_ in known]
-    start = key if key in known or not labelled else labelled[0]
-    if start not in known:
+    meant = [key] if key in known else [id_ for id_, text in labels(entries).items() if text == key and id_ in known]
+    if not meant:
         raise SessionError(f"No entry has the id or label {key!r}. {_left(entries, live)}")
-    if start != key and labelled[1:]:
-        raise SessionError(f"{len(labelled)} entries are labelled {key!r}: {', '.join(labelled)}. Give the id.")
-    if any(entry.id == start for entry in live):
-        raise SessionError(f"{key} is on the live branch already. {_left(entries, live)}")
-    below = {start}
-    end = start
+    if meant[1:]:
+        raise SessionError(f"{len(meant)} entries are labelled {key!r}: {', '.join(meant)}. Give the id of one.")
+    if any(entry.id == meant[0] for entry in live):
+        raise SessionError(f"{key!r} is on the live branch already. {_left(entries, live)}")
+    below, end = set(meant), meant[0]
     for entry in entries:
         if entry.parent in below and entry.kind not in ASIDE:
             below.add(entry.id)

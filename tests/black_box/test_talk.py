@@ -432,6 +432,21 @@ def test_undo_redo_and_the_tree(program: Any, rehearse: Any, terminal: Any) -> N
     assert re.search(f"● the start\n.*· {one} .*\n.*· {two} ", talk.seen)
 
 
+def test_a_switch_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(wants("one", 0), wants("two", 1), wants("other", 1), wants("three", 2)))
+    talk = terminal("chat", "one", server=server)
+    talk.says("\n> ", "two")
+    talk.says("\n> ", "/undo")
+    talk.says("> two", "\x15other")
+    talk.says("\n> ", "/switch")
+    talk.says("Write after /switch", f"/rewind {ids(program)['two']}")
+    talk.says("is on a left branch", f"/switch {ids(program)['two']}")
+    talk.shows("files stay as they are")
+    talk.says("/redo undoes that.\n> ", "three")
+    talk.quits()
+    assert list(ids(program)) == ["one", "two", "other", "three"]
+
+
 def test_a_fork_and_a_new_session_in_the_talk(program: Any, rehearse: Any, terminal: Any) -> None:
     server = rehearse(steps(wants("one", 0), wants("in the fork", 1), wants("anew", 0)))
     talk = terminal("chat", "--permission-mode", "plan", server=server)
@@ -506,7 +521,7 @@ def test_files_go_back_in_the_talk(program: Any, rehearse: Any, terminal: Any) -
     talk.shows("yours to edit:\n> change")
     assert contents(program) == {"a": "1\n"}
     talk.types("\x15/redo")
-    talk.shows("before the last rewind.")
+    talk.shows("before the last rewind or switch.")
     assert contents(program) == {"a": "2\n", "b": "2\n"}
     talk.says("\n> ", f"/rewind {ids(program)['make']}")
     talk.says("both (b)? [c] ", "f")
@@ -523,7 +538,7 @@ def test_the_users_own_changes_are_asked_for_in_the_talk(program: Any, rehearse:
     talk.types("/undo")
     talk.says("both (b)? [c] ", "f")
     shown = talk.says("overwrite that, too? [y/N] ", "y")
-    assert re.search("changed since: .*/a\n", shown)
+    assert re.search("changed since: .*/a\n", shown) and "-mine\n" in shown
     talk.shows("/redo undoes this.")
     assert contents(program) == {"a": "1\n"}
     (program.workspace / "a").write_text("mine again")

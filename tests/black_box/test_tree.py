@@ -224,7 +224,12 @@ def test_a_session_in_use_is_not_rewound(program: Any, rehearse: Any, bell: Any)
     running = program.start("run", "wait", server=server)
     bell.wait()
     [path] = program.journals
-    for command in (("rewind", path.stem, "e3"), ("redo", path.stem), ("label", path.stem, "e3", "x")):
+    for command in (
+        ("rewind", path.stem, "e3"),
+        ("redo", path.stem),
+        ("switch", path.stem, "e3"),
+        ("label", path.stem, "e3", "x"),
+    ):
         ran = program("sessions", *command)
         assert ran.code == 59, ran.err
     assert program("sessions", "rewind", path.stem).code == 0, "looking is free"
@@ -244,7 +249,7 @@ async def test_not_while_a_turn_runs_and_what_it_knows_right_after(
     session = started.session
     async for event in session.send("one"):
         if isinstance(event, StepStarted):
-            for move in (session.rewind("e3"), session.redo()):
+            for move in (session.rewind("e3"), session.redo(), session.switch("e3")):
                 with pytest.raises(UsageError, match="A turn is running"):
                     await move
     [one] = [message.id for message in said(session.journal.branch)]
@@ -259,10 +264,56 @@ async def test_not_while_a_turn_runs_and_what_it_knows_right_after(
     await session.redo()
     assert session.history.todos == ("mend it",) and session.meter == (2, 2)
     await session.rewind(one)
+    assert (await session.switch(one)).conversation and session.meter == (2, 2)
+    assert (await session.redo()).conversation and session.meter == (0, 0)
     assert [event.reason async for event in session.send("two") if isinstance(event, TurnEnded)] == ["done"]
     with pytest.raises(SessionError, match="nothing to redo"):
         await session.redo()
     await started.close()
+
+
+# --- to a branch that was left ----------------------------------------------------------------------------------------
+
+
+def test_a_left_branch_goes_on_with_every_thought(program: Any, rehearse: Any, grows: Any) -> None:
+    server = rehearse(steps(answer("A", 0), answer("B", 1), answer("C", 1), answer("more of B", 2)))
+    session = talk(program, server, "A", "B")
+    left = spoken(program, session)["B"]
+    program("sessions", "rewind", session, left)
+    assert program("run", "C", "-c", server=server).code == 0
+    ran = program("sessions", "rewind", session, left)
+    assert ran.code == 1 and f"on a left branch: `switch {left}` goes there first" in ran.err
+    ran = program("sessions", "switch", session, "e99")
+    assert (
+        ran.code == 1
+        and f"No entry has the id or label 'e99'. The last messages of the branches that were left:\n  {left}  B"
+        in ran.err
+    )
+    program("sessions", "label", session, left, "the other way")
+    ran = program("sessions", "switch", session, "the other way")
+    assert ran.code == 0 and "files stay as they are" in ran.err and f"{left}: B" in ran.err
+    assert program("sessions", "redo", session).code == 0
+    assert [row["here"] for row in rows(program, session)] == [False, False, True]
+    assert program("sessions", "switch", session, left).code == 0
+    assert program("run", "more of B", "-c", server=server).code == 0
+    grows([bodies(server)[n] for n in (0, 1, 3)])
+    assert program("sessions", "redo", session).code == 1
+    assert program("sessions", "verify", session).code == 0
+
+
+def test_a_branch_that_was_cut_in_a_call_goes_on(program: Any, rehearse: Any, bell: Any) -> None:
+    running = program.start("run", "wait", server=rehearse(steps(makes(f"{bell.ring}; sleep 60"))))
+    bell.wait()
+    [path] = program.journals
+    running.end(9)
+    [wait] = spoken(program, path.stem).values()
+    assert program("sessions", "rewind", path.stem, wait).code == 0
+    ran = program("sessions", "switch", path.stem, wait)
+    assert ran.code == 0 and "1 tool call had been cut short there" in ran.err
+    again = rehearse(steps(Step((Think("I see."), Say("Yes.")), expect=Expect(said="go on", thoughts=1))))
+    assert program("run", "go on", "-c", server=again).code == 0
+    assert "interrupted: minicode stopped while this ran" in json.dumps(messages(bodies(again)[0]))
+    assert program("sessions", "verify", path.stem).code == 0
 
 
 # --- files go back too ------------------------------------------------------------------------------------------------
@@ -393,7 +444,23 @@ def test_snapshots_can_be_off(program: Any, rehearse: Any) -> None:
     assert program("run", "make", *off, server=rehearse(steps(makes("echo 1 >a"), DONE))).code == 0
     [session] = [path.stem for path in program.journals]
     ran = program("sessions", "rewind", session, spoken(program, session)["make"], "--both", "--yes")
-    assert ran.code == 0 and "changed none" in ran.err and (program.workspace / "a").exists()
+    assert ran.code == 1 and "The files of that turn were not kept" in ran.err and (program.workspace / "a").exists()
+    assert program("run", "more", "-c", server=rehearse(steps(makes("echo 2 >a"), DONE))).code == 0
+    ids = spoken(program, session)
+    ran = program("sessions", "rewind", session, ids["make"], "--files", "--yes")
+    assert ran.code == 1 and "The files of that turn were not kept" in ran.err, "the snapshot of the next is not its"
+    assert program("sessions", "rewind", session, ids["more"], "--files", "--yes").code == 0
+    assert (program.workspace / "a").read_text() == "1\n"
+    assert program("sessions", "rewind", session, ids["make"]).code == 0, "the conversation can"
+
+
+def test_what_is_shown_is_the_disk_as_it_is(program: Any, changed: tuple[str, list[str]]) -> None:
+    session, (_, change, _) = changed
+    (program.workspace / "a").write_text("the user's work")
+    (program.workspace / "own").write_text("the user's own")
+    ran = program("sessions", "rewind", session, change, "--files", "--yes")
+    assert ran.code == 1 and "-the user's work\n" in ran.err and "+1\n" in ran.err and "-2\n+1" not in ran.err
+    assert re.search("left as it is: .*/own\n", ran.err)
 
 
 def test_a_fork_can_take_files_back_too(program: Any, rehearse: Any, changed: tuple[str, list[str]]) -> None:

@@ -16,6 +16,7 @@ from minicode.journal.reader import branch_to, leaf_of, load
 from minicode.journal.title import LONGEST, title
 from minicode.journal.tree import Back
 from minicode.journal.writer import Journal
+from minicode.messages import Json
 from minicode.rewinding import FilesMoved
 
 
@@ -35,7 +36,7 @@ def say(journal: Journal, text: str, *kinds: str) -> str:
 
 
 def back(journal: Journal, id_: str, files: FilesMoved | None = None) -> str:
-    return rewinding.rewind(journal, tree.find(tree.said(journal.branch), id_), files, True).text
+    return rewinding.rewind(journal, tree.find(tree.said(journal.branch), id_, journal.entries), files, True).text
 
 
 def words(journal: Journal) -> list[str]:
@@ -45,6 +46,10 @@ def words(journal: Journal) -> list[str]:
 def picture(journal: Journal) -> list[str]:
     tree_ = tree.nodes(journal.entries, journal.leaf)
     return [f"{before}{'●' if n.here else '○' if n.live else '·'} {n.text}" for before, n in tree.drawn(tree_)]
+
+
+def everything(journal: Journal) -> list[tree.Node]:
+    return tree.nodes(journal.entries, journal.leaf)
 
 
 def again(journal: Journal) -> None:
@@ -67,7 +72,7 @@ def test_what_the_model_was_told_with_a_message_goes_with_it(journal: Journal) -
     end = journal.leaf
     journal.append("told", {"instructions": {"AGENTS.md": "1"}})
     second = say(journal, "two")
-    assert tree.find(tree.said(journal.branch), second).to == end
+    assert tree.find(tree.said(journal.branch), second, journal.entries).to == end
 
 
 def test_the_first_message_leaves_the_system_prompt_in_place(journal: Journal) -> None:
@@ -94,16 +99,59 @@ def test_files_go_back_to_the_first_snapshot_after_the_message(journal: Journal)
     assert trees == {one: "before one", two: "before three", three: "before three", four: ""}
 
 
+STEP = ("reply", "intent")
+RAN = {"failed": True, "text": "interrupted: it may have taken effect"}
+REFUSED = {"failed": True, "text": "not run: the user said no"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "result", "lost"),
+    [
+        ((*STEP, "result", "snapshot"), RAN, True),
+        ((*STEP, "result", "end"), RAN, True),
+        ((*STEP, "end"), {}, True),  # cut off, and never mended
+        ((*STEP, "result", "reply", "snapshot"), RAN, True),
+        ((*STEP, "snapshot", "result", *STEP, "result", "snapshot"), RAN, False),  # all of it lies between two
+        ((*STEP, "snapshot", "result", "intent", "result"), RAN, False),  # kept once a step
+        ((*STEP, "result", *STEP, "snapshot", "result"), REFUSED, False),
+        (("reply", "result", "snapshot"), RAN, False),  # it only looked
+    ],
+)
+def test_files_that_were_not_kept_are_not_offered(
+    journal: Journal, kinds: tuple[str, ...], result: Json, lost: bool
+) -> None:
+    def turn(*kinds: str) -> None:
+        for kind in kinds:
+            data = {"tree": "t"} if kind == "snapshot" else result if kind == "result" else {}
+            journal.append(kind, {"call_id": "c", **data} if kind in ("intent", "result") else data)
+
+    say(journal, "kept", "snapshot")
+    say(journal, "only words")
+    journal.append("user", {"text": "changes"})
+    turn(*kinds)
+    say(journal, "after", "snapshot")
+    messages = {message.text: message for message in tree.said(journal.branch)}
+    assert [messages[text].lost for text in ("only words", "changes")] == [lost, lost]
+    assert bool(messages["changes"].tree) != lost and bool(messages["only words"].tree) != lost
+    assert messages["kept"].tree == "before kept" and messages["after"].tree == "before after"
+    if lost:
+        with pytest.raises(SessionError, match="files of that turn were not kept"):
+            rewinding.files_before(messages["changes"])
+
+
 def test_an_unknown_message_is_answered_with_those_there_are(journal: Journal) -> None:
     with pytest.raises(SessionError, match="nothing to go back to"):
-        tree.find([], "e1")
+        tree.find([], "e1", [])
     one = say(journal, "one\nof two lines")
     with pytest.raises(SessionError, match=f"'e99' is no message of yours.*\n  {one}  one of two lines"):
-        tree.find(tree.said(journal.branch), "e99")
+        tree.find(tree.said(journal.branch), "e99", journal.entries)
     left = say(journal, "two")
     back(journal, left)
-    with pytest.raises(SessionError, match="on the live branch"):
-        tree.find(tree.said(journal.branch), left)
+    with pytest.raises(SessionError, match=f"It is on a left branch: `switch {left}` goes there first"):
+        tree.find(tree.said(journal.branch), left, journal.entries)
+    back(journal, one)
+    with pytest.raises(SessionError, match=f"nothing to go back to. It is on a left branch: `switch {one}`"):
+        tree.find(tree.said(journal.branch), one, journal.entries)
 
 
 # --- back and forth ---------------------------------------------------------------------------------------------------
@@ -148,7 +196,9 @@ def files(before: str, after: str, by: str = "rewind") -> FilesMoved:
 def test_files_alone_together_and_apart(journal: Journal) -> None:
     one, two = say(journal, "one"), say(journal, "two")
     tip = journal.leaf
-    moved = rewinding.rewind(journal, tree.find(tree.said(journal.branch), two), files("t2", "t1"), False)
+    moved = rewinding.rewind(
+        journal, tree.find(tree.said(journal.branch), two, journal.entries), files("t2", "t1"), False
+    )
     assert moved == ("", False, ("a",), ())
     assert words(journal) == ["one", "two"] and tree.undone(journal.entries) == [Back(None, ("t2", "t1"))]
     between = journal.leaf
@@ -178,7 +228,7 @@ def test_a_rewind_cut_between_its_two_entries_is_one_of_files(journal: Journal) 
     assert tree.undone(load(journal.path).entries) == [Back(None, ("t2", "t1"))]
 
 
-@given(st.lists(st.tuples(st.sampled_from(["say", "back", "redo"]), st.integers(0, 5)), max_size=25))
+@given(st.lists(st.tuples(st.sampled_from(["say", "back", "redo", "switch"]), st.integers(0, 5)), max_size=25))
 def test_any_walk_can_be_redone_step_by_step(steps: list[tuple[str, int]]) -> None:
     journal = Journal.ephemeral({"folder": "/x", "minicode": "0", "name": None})
     journal.append("system", {"prompt": "p", "tools": []})
@@ -194,11 +244,91 @@ def test_any_walk_can_be_redone_step_by_step(steps: list[tuple[str, int]]) -> No
         elif what == "redo" and leaves:
             again(journal)
             assert journal.leaf == leaves.pop()
+        elif what == "switch" and (left := [node.id for node in everything(journal) if not node.live]):
+            leaves.append(journal.leaf)
+            rewinding.switch(journal, left[which % len(left)])
+            assert left[which % len(left)] in [message.id for message in tree.said(journal.branch)]
         assert [one.leaf for one in tree.undone(journal.entries)] == leaves
         assert journal.branch == branch_to(journal.entries, leaf_of(journal.entries))
         assert len(list(tree.drawn(tree.nodes(journal.entries, journal.leaf)))) == sum(
             entry.kind == "user" for entry in journal.entries
         )
+
+
+# --- to a branch that was left ----------------------------------------------------------------------------------------
+
+
+def test_a_left_branch_goes_on_at_its_end_and_back(journal: Journal) -> None:
+    say(journal, "one")
+    two = say(journal, "two")
+    reply = journal.entries[-2].id
+    say(journal, "three")
+    end = journal.leaf
+    back(journal, two)
+    other = say(journal, "other")
+    here = journal.leaf
+    rewinding.label(journal, reply, "the answer")
+    labelled = journal.leaf
+    for key in (two, reply, "the answer"):
+        moved = rewinding.switch(journal, key)
+        assert moved.conversation and "files stay" in moved.notes[0]
+        assert journal.leaf == end and words(journal) == ["one", "two", "three"]
+        assert (journal.entries[-1].kind, journal.entries[-1].data["by"]) == ("leaf", "switch")
+        again(journal)
+        assert journal.leaf == labelled != here and words(journal) == ["one", "other"]
+    rewinding.switch(journal, two)
+    say(journal, "four")
+    assert words(journal) == ["one", "two", "three", "four"] and tree.undone(journal.entries) == []
+    rewinding.switch(journal, other)
+    assert journal.leaf == labelled
+
+
+def test_the_newest_branch_below_an_entry_is_meant(journal: Journal) -> None:
+    one = say(journal, "one")
+    two = say(journal, "two")
+    back(journal, two)
+    say(journal, "newer")
+    end = journal.leaf
+    back(journal, one)
+    rewinding.switch(journal, one)
+    assert journal.leaf == end
+
+
+def test_calls_left_without_a_result_get_it_when_their_branch_goes_on(journal: Journal) -> None:
+    one = journal.append("user", {"text": "one"}).id
+    calls = [{"type": "tool_use", "id": id_, "name": "shell", "input": {}} for id_ in "ab"]
+    journal.append("reply", {"content": calls})
+    journal.append("intent", {"call_id": "a", "name": "shell"})
+    back(journal, one)
+    moved = rewinding.switch(journal, one)
+    assert "2 tool calls" in moved.notes[1]
+    results = [entry for entry in journal.branch if entry.kind == "result"]
+    assert [entry.data["text"].split(":")[0] for entry in results] == ["interrupted", "did not run"]
+    again(journal)
+    assert journal.branch == []
+    rewinding.switch(journal, one)
+    assert [entry for entry in journal.branch if entry.kind == "result"] == results
+
+
+def test_branches_that_cannot_be_switched_to(journal: Journal) -> None:
+    one = say(journal, "one")
+    with pytest.raises(SessionError, match=r"No entry has the id or label 'e99'\. No branch was left\."):
+        rewinding.switch(journal, "e99")
+    two = say(journal, "two")
+    back(journal, two)
+    for entry in (one, two):
+        rewinding.label(journal, entry, "twice")
+    leaf = next(entry.id for entry in journal.entries if entry.kind == "leaf")
+    before = len(journal.entries)
+    for key, wanted in (
+        ("e99", f"No entry has.*\n  {two}  two"),
+        (leaf, "No entry has"),
+        (one, f"on the live branch already.*\n  {two}  two"),
+        ("twice", f"2 entries are labelled 'twice': {one}, {two}"),
+    ):
+        with pytest.raises(SessionError, match=wanted):
+            rewinding.switch(journal, key)
+    assert len(journal.entries) == before
 
 
 # --- labels and the drawing -------------------------------------------------------------------------------------------
