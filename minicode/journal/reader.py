@@ -22,7 +22,7 @@ TAIL = 48 << 10  # holds the last `listing` (see writer.RESTATE) or, in a small 
 _END = re.compile(rb',"crc":"[0-9a-f]{8}"\}')
 # With the line's end before it, which is found much quicker than its beginning.
 _BEGINS = rb'\n\{"id":"[^"\n]*","parent":(?:null|"[^"\n]*"),"at":"([^"\n]*)","kind":"'
-_TELLING = _BEGINS + b"(?:%b)\".*" % "|".join(sorted((*TOLD, "session"))).encode()  # compiled where it is needed
+_TELLING = _BEGINS + b'(?:%b)".*' % "|".join(sorted((*TOLD, "session"))).encode()  # compiled where it is needed
 
 
 @dataclass(frozen=True, slots=True)
