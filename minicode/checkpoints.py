@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -12,7 +13,7 @@ from minicode.events import Event, Noted
 from minicode.records import Record
 
 if TYPE_CHECKING:  # loaded with the first step that needs it
-    from minicode.workspace.snapshots.snapshots import Snapshots
+    from minicode.workspace.snapshots.snapshots import Snapshot, Snapshots
 
 
 class Outlet(NamedTuple):
@@ -24,18 +25,19 @@ class Outlet(NamedTuple):
 
 @dataclass(slots=True)
 class Checkpoints:
-    """One session's. open: the snapshots, None if none are kept. Work never waits for what cannot be kept: the user is
-    told, and the step goes on."""
+    """One session's. open: the snapshots, None if none are kept. slow: seconds until the user is told what is waited
+    for. Work never waits for what cannot be kept: the user is told, and the step goes on."""
 
     open: Callable[[], Snapshots | None] = lambda: None
+    slow: float = 2.0
     _snapshots: Snapshots | None = None
     _changing: bool = False
     _told: set[str] = field(default_factory=set)
 
     async def before(self, outlet: Outlet) -> None:
         """Before the first call of a step that may change files."""
-        self._changing = True
         await self._take(outlet)
+        self._changing = True
 
     async def after(self, outlet: Outlet) -> None:
         """At the end of the turn, so that what the user changes from then on is known as theirs."""
@@ -65,7 +67,7 @@ class Checkpoints:
         try:
             if self.snapshots is None:
                 return
-            taken = await asyncio.to_thread(self.snapshots.take)
+            taken = await self._taken(self.snapshots, outlet)
         except Exception as error:  # why: whatever keeps the files from being kept, the step goes on and the turn ends
             reason = error if isinstance(error, MinicodeError | OSError) else f"{type(error).__name__}: {error}"
             self._tell(f"/rewind cannot bring back the files of this step: {reason}", outlet)
@@ -73,6 +75,20 @@ class Checkpoints:
         outlet.write([("snapshot", {"tree": taken.tree})])
         for note in taken.notes:
             self._tell(note, outlet)
+
+    async def _taken(self, snapshots: Snapshots, outlet: Outlet) -> Snapshot:
+        """The first one of a large folder takes its time: then the user is told why, and may stop it."""
+        stop = threading.Event()
+        task = asyncio.create_task(asyncio.to_thread(snapshots.take, stop.is_set))
+        try:
+            await asyncio.wait([task], timeout=self.slow)
+            if not task.done():
+                outlet.emit(Noted("info", "Keeping the files of this folder, so that /rewind can bring them back …"))
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            stop.set()
+            await asyncio.gather(task, return_exceptions=True)  # it ends with the file it is at
+            raise
 
     def _tell(self, note: str, outlet: Outlet) -> None:
         """Once a session."""

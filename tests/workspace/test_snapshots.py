@@ -13,6 +13,7 @@ import pytest
 from minicode.errors import StorageError
 from minicode.workspace.snapshots.restore import ChangedSince
 from minicode.workspace.snapshots.rules import Ignored, Limits
+from minicode.workspace.snapshots.scan import Stopped
 from minicode.workspace.snapshots.snapshots import Snapshots
 from minicode.workspace.snapshots.store import Gone
 from minicode.workspace.snapshots.survey import TooLarge
@@ -393,3 +394,17 @@ def test_gitignore_is_read_as_git_reads_it(root: Path) -> None:
         name for name in asked.stdout.decode().split("\0") if name
     }
     assert ignored(f"{root}/folder", folder=True)
+
+
+def test_a_take_can_be_stopped(root: Path, snapshots: Snapshots) -> None:
+    """Nothing of it is kept, and the next one is as if it had not been."""
+    for number in range(50):
+        (root / f"f{number}").write_text(str(number))
+    goes_on = iter([True] * 20)
+    with pytest.raises(Stopped):
+        snapshots.take(lambda: not next(goes_on, False))
+    taken = snapshots.take()
+    assert taken.read >= 50
+    (root / "f7").unlink()
+    snapshots.restore(taken.tree)
+    assert (root / "f7").read_text() == "7"

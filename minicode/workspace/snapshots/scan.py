@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from minicode.workspace.folder import Refused
 from minicode.workspace.snapshots import rules
 from minicode.workspace.snapshots.looking import Sig, Signatures, entries_of, open_below, sig_of
 from minicode.workspace.snapshots.rules import Limits
@@ -38,6 +39,10 @@ class Seen(NamedTuple):
     ignored: bool
 
 
+class Stopped(Refused):
+    """Whoever wanted a snapshot wants it no more."""
+
+
 class Scan:
     """The walks of one root, a real path. index: what an earlier process saw, by path relative to the root."""
 
@@ -60,14 +65,17 @@ class Scan:
         self._next: dict[str, Seen] = {}
         self._count = 0
         self._survey = Survey(root, self._hidden, limits)
+        self._stop: Callable[[], bool] = lambda: False
 
-    def walk(self) -> Item:
-        """The root's item, everything below it being stored. Inside `Store.writing`.
+    def walk(self, stop: Callable[[], bool]) -> Item:
+        """The root's item, everything below it being stored. Inside `Store.writing`. stop: asked before each file is
+        read; when it says so, Stopped is raised.
 
         Afterwards left_out has (why, path) of what is newly not kept, read the number of files read, and changed tells
         whether the index did. Raises TooLarge, OSError, StorageError.
         """
         self._next, self._count, self.left_out, self.changed, self.read = {}, 0, [], False, 0
+        self._stop = stop
         self._survey = Survey(self.root, self._hidden, self._limits)
         if "" in self._hidden:
             return (SKIPPED, 0, "hidden")
@@ -209,6 +217,8 @@ class Scan:
         return self._read_file(fd, path, name, sig, old)
 
     def _read_file(self, fd: int, path: str, name: str, sig: Sig, old: Item | None) -> tuple[Sig, Item]:
+        if self._stop():
+            raise Stopped("Keeping the files was stopped.")
         try:
             file = os.open(name, _READ, dir_fd=fd)
         except OSError:

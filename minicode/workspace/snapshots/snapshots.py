@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -77,11 +77,12 @@ class Snapshots:
         self._generation = ""
         self._busy = Lock()
 
-    def take(self) -> Snapshot:
-        """Keep the files as they are now. Raises TooLarge if a root has more of them than can be watched."""
+    def take(self, stop: Callable[[], bool] = lambda: False) -> Snapshot:
+        """Keep the files as they are now. Raises TooLarge if a root has more of them than can be watched, and Stopped
+        soon after `stop` says so, with nothing kept."""
         with self._busy:
             with self._store.lock(alone=False):
-                taken = self._take()
+                taken = self._take(stop)
             return taken._replace(notes=(*taken.notes, *self._make_room([taken.tree])))
 
     def diff(self, before: str, after: str) -> tuple[Change, ...]:
@@ -148,20 +149,20 @@ class Snapshots:
         with self._busy:
             self._store.close()
 
-    def _take(self) -> Snapshot:
+    def _take(self, stop: Callable[[], bool] = lambda: False) -> Snapshot:
         try:
-            return self._walk()
+            return self._walk(stop)
         except Damaged as error:
-            taken = self._walk()
+            taken = self._walk(stop)
             return taken._replace(notes=(str(error), *taken.notes))
 
-    def _walk(self) -> Snapshot:
+    def _walk(self, stop: Callable[[], bool]) -> Snapshot:
         self._refresh()
         top: Tree = {}
         with self._store.writing():
             for root in self._roots:
                 try:
-                    top[root] = self._scan(root).walk()
+                    top[root] = self._scan(root).walk(stop)
                 except OSError as error:
                     raise refusal(error, f"The files of {root} cannot be kept") from None
             tree = self._store.put_tree(top)
