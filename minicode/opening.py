@@ -35,10 +35,14 @@ def open_journal(
     else:
         journal = Journal.open(path)
     notes += [journal.warning] if journal.warning else []
-    if journal.damaged or journal.torn:
+    if journal.damaged:
         notes.append(
-            f"Session {journal.id} was damaged: {journal.damaged} unreadable lines are skipped"
-            f"{', its end was cut off' if journal.torn else ''}. All else is used; nothing was deleted."
+            f"Session {journal.id} was damaged: {journal.damaged} unreadable lines are skipped. All else is used; "
+            "nothing was deleted."
+        )
+    if journal.cut and journal.torn:
+        notes.append(
+            "The last record was cut off while it was written. Nothing had been done with it, so it is left out."
         )
     if mending := closing(journal.branch):
         journal.append_many(mending)

@@ -50,7 +50,7 @@ def export(session: str, form: str, out: str, branch: str, thinking: bool, raw: 
         file = paths.typed(out or path.stem + ENDINGS[form])
         size = _to_file(pieces, file, force)
         warn(f"minicode: {file} holds the session now ({count(size, 'byte')}, only you can read it).")
-    if loaded.damaged or loaded.torn:
+    if loaded.damaged or loaded.cut:
         warn(f"minicode: {tell(loaded).damage}")
     warn(f"minicode: {_redacted(redaction)}")
     return code

@@ -39,7 +39,7 @@ def show(session: str, thinking: bool) -> int:
     """The live branch as text. Damage is said first."""
     loaded = load(store.find(paths.places().sessions, session))
     print(f"session {loaded.header.id} · {loaded.header.data.get('folder', '')} · {_local(loaded.header.at)}")
-    if loaded.damaged or loaded.torn:
+    if loaded.damaged:
         print(f"damaged: {loaded.damaged} unreadable lines are skipped")
     for entry in branch_to(loaded.entries, leaf_of(loaded.entries)):
         for line in _told(entry, thinking):
@@ -94,7 +94,6 @@ def verify(session: str) -> int:
     report = check(path, rebuild)
     wrong = [
         *([f"{report.damaged} unreadable lines"] if report.damaged else []),
-        *(["a torn end"] if report.torn else []),
         *([f"results that answer no call: {', '.join(report.orphans)}"] if report.orphans else []),
         *([f"requests that come out otherwise: {', '.join(report.mismatched)}"] if report.mismatched else []),
         *(["thoughts that are not in a later request"] if whole < report.requests else []),
@@ -102,7 +101,7 @@ def verify(session: str) -> int:
     print(f"session {path.stem}: {'NOT SOUND: ' + '; '.join(wrong) if wrong else 'sound'}")
     if report.unanswered:
         print("  calls without a result yet: it is running, or was cut short; `-c` tells M2 so and goes on")
-    print(f"  entries {report.entries}, unreadable lines {report.damaged}, torn end {'yes' if report.torn else 'no'}")
+    print(f"  entries {report.entries}, unreadable lines {report.damaged}, records cut by a crash {report.cut}")
     print(f"  calls {report.calls}, unanswered {len(report.unanswered)}, results of no call {len(report.orphans)}")
     print(f"  requests {report.requests}, rebuilt byte for byte {report.checked - len(report.mismatched)}")
     print(f"  requests that give back every earlier thought word for word {whole}")

@@ -255,8 +255,8 @@ def _sane(shown: Show) -> bool:
 
 def _damage(loaded: Loaded) -> str:
     lines = f"{count(loaded.damaged, 'unreadable line')} left out" if loaded.damaged else ""
-    torn = "the last line torn (it is being written, or was cut short)" if loaded.torn else ""
-    found = " and ".join(filter(None, (lines, torn)))
+    cut = f"{count(loaded.cut, 'record')} cut short while it was written" if loaded.cut else ""
+    found = " and ".join(filter(None, (lines, cut)))
     return f"The session file is not whole: {found}." if found else ""
 
 

@@ -31,6 +31,7 @@ class Loaded:
 
     entries: in the order of the file, without the header. A parent that was lost is replaced by the entry before.
     damaged: lines that could not be read (whole records found in such a line are in `entries`).
+    cut: records that were cut short while they were written, as by a crash, and on which nothing was built.
     torn: the file does not end with a newline.
     """
 
@@ -38,6 +39,7 @@ class Loaded:
     entries: list[Entry]
     damaged: int = 0
     torn: bool = False
+    cut: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,16 @@ def load(path: Path) -> Loaded:
     header: Entry | None = None
     entries: list[Entry] = []
     seen: set[str] = set()
-    damaged = 0
+    damaged = cut = 0
     line = b"\n"
     previous: str | None = None
     with _open(path, 256 << 10) as file:
         parse = _parser(os.fstat(file.fileno()).st_size)
         for number, line in enumerate(file):
             found = [whole] if (whole := from_line(line, parse)) else list(_whole_records(line))
-            damaged += whole is None and not line.isspace()
+            short = not found and _is_begun(line)
+            cut += short
+            damaged += whole is None and not short and not line.isspace()
             if number == 0 and not whole:
                 _refuse_newer(path, line)
             for entry in found:
@@ -82,12 +86,13 @@ def load(path: Path) -> Loaded:
                 else:
                     # A parent is always an earlier entry; anything else would lose what is above it.
                     known = entry.parent is None or entry.parent in seen
+                    damaged, cut = (damaged, cut) if known else (damaged + cut, 0)  # one of them was more than a try
                     entries.append(entry if known else replace(entry, parent=previous))
                     seen.add(entry.id)
                     previous = previous if entry.kind in ASIDE else entry.id
     if header is None and not entries:
         raise SessionError(f"{path} holds no session that minicode could read. It was left as it is.")
-    return Loaded(header or _substitute(path), entries, damaged, torn=not line.endswith(b"\n"))
+    return Loaded(header or _substitute(path), entries, damaged, not line.endswith(b"\n"), cut)
 
 
 def leaf_of(entries: list[Entry]) -> str | None:
@@ -195,6 +200,12 @@ def _parser(size: int) -> Callable[[bytes], Any]:
             return json.loads(line)
 
     return parse
+
+
+def _is_begun(line: bytes) -> bool:
+    """The beginning of a record, without its end."""
+    line = line.rstrip(b"\n")
+    return (line.startswith(START) and not _END.search(line)) or (bool(line) and START.startswith(line))
 
 
 def _whole_records(line: bytes) -> Iterator[Entry]:

@@ -25,7 +25,7 @@ class Journal:
     path: where it is or will be; None for a session that is not kept.
     entries: all of them, in the order of the file, without the header.
     branch: the entries from the start to `leaf`; a new list when the leaf moves elsewhere. Not for others to change.
-    damaged, torn: see reader.Loaded. warning: a sentence the user should see, or "".
+    damaged, cut, torn: see reader.Loaded. warning: a sentence the user should see, or "".
     """
 
     def __init__(self, path: Path | None, loaded: Loaded, lock: Lock | None = None, log: Log | None = None) -> None:
@@ -33,6 +33,7 @@ class Journal:
         self.header = loaded.header
         self.entries: list[Entry] = loaded.entries
         self.damaged = loaded.damaged
+        self.cut = loaded.cut
         self.torn = loaded.torn
         self.gist = Gist().after(self.header)
         for entry in self.entries:

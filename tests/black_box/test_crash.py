@@ -101,7 +101,7 @@ def test_calls_of_a_reply_that_was_never_answered(program: Any, rehearse: Any, d
     path.write_bytes(b"".join(lines[: kinds.index("reply") + 1]) + lines[kinds.index("reply") + 1][:20])
     damaged.append("journal")
     ran = program("run", "-c", "go on", server=server)
-    assert ran.code == 0 and "its end was cut off" in ran.err and "1 tool calls were cut short" in ran.err
+    assert ran.code == 0 and "The last record was cut off" in ran.err and "1 tool calls were cut short" in ran.err
     [(_, text)] = results(server.requests[-1].body)
     assert "did not run" in text
     assert (program.workspace / "ran").read_text() == "1\n"

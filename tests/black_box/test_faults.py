@@ -119,7 +119,7 @@ def test_cut_at_every_byte_of_its_last_three_records(folded: tuple[str, Rehearsa
             # A record that lacks only its newline is whole.
             whole = end - 4 + data[start:cut].count(b"\n") + bool(tail and from_line(tail))
             assert [entry.id for entry in loaded.entries] == ids[:whole], (last, cut)
-            assert (loaded.torn, loaded.damaged) == (bool(tail), int(bool(tail) and not from_line(tail)))
+            assert (loaded.torn, loaded.damaged, loaded.cut) == (bool(tail), 0, int(bool(tail) and not from_line(tail)))
             if whole not in seen or not tail or cut % 97 == 0:  # else it is what was looked at before
                 seen.add(whole)
                 goes_on(other, data[:cut])
@@ -151,7 +151,7 @@ def test_a_cut_session_goes_on(folded: tuple[str, Rehearsal], program: Any, dama
             cut = b"".join(lines[:whole]) + lines[whole][: len(lines[whole]) // 2]
             path.write_bytes(cut)
             ran = program("run", *LEAN, "-r", session, "go on", server=server)
-            assert ran.code == 0 and "its end was cut off" in ran.err
+            assert ran.code == 0 and "The last record was cut off" in ran.err
             assert path.read_bytes().startswith(cut)
 
 

@@ -103,8 +103,8 @@ def test_damage_is_said(rich: Any) -> None:
     lines = rich.path.read_bytes().splitlines(keepends=True)
     rich.path.write_bytes(b"".join([*lines[:5], b"\0garbage\n", *lines[6:-1], lines[-1][:-9]]))
     story = tell(load(rich.path))
-    assert "2 unreadable lines" in story.damage
-    assert "torn" in story.damage
+    assert "1 unreadable line left out" in story.damage
+    assert "1 record cut short while it was written" in story.damage
 
 
 def test_a_result_whose_call_is_lost_is_told(rich: Any) -> None:

@@ -66,4 +66,12 @@ def test_damage_is_not_ok(session: Journal) -> None:
     with session.path.open("ab") as file:
         file.write(b"garbage\n{")
     report = verify(session.path)
-    assert (report.damaged, report.torn, report.ok, report.entries) == (2, True, False, 2)
+    assert (report.damaged, report.cut, report.torn, report.ok, report.entries) == (1, 1, True, False, 2)
+
+
+def test_a_record_that_a_crash_cut_is_no_harm(session: Journal) -> None:
+    assert session.path
+    with session.path.open("ab") as file:
+        file.write(b'{"id":"e9","parent":"e8","at":"2026')
+    report = verify(session.path)
+    assert (report.damaged, report.cut, report.ok) == (0, 1, True)

@@ -42,9 +42,9 @@ def test_cut_at_every_byte_of_the_last_three_records_all_before_is_there_and_wor
         # A record that only lacks its newline is whole.
         expected = entries[: sum(end - 1 <= cut for end in ends[2:])]
         torn = cut not in ends
-        damaged = int(torn and cut + 1 not in ends)
+        short = int(torn and cut + 1 not in ends)
         loaded = load(file)
-        assert (loaded.entries, loaded.damaged, loaded.torn) == (expected, damaged, torn)
+        assert (loaded.entries, loaded.damaged, loaded.cut, loaded.torn) == (expected, 0, short, torn)
 
         journal = Journal.open(file)
         added = journal.append("user", {"text": "go on"})
@@ -52,7 +52,7 @@ def test_cut_at_every_byte_of_the_last_three_records_all_before_is_there_and_wor
         assert file.read_bytes().startswith(whole[:cut]), "torn bytes stay"
         again = load(file)
         assert again.entries[: len(expected) + 1] == [*expected, added]
-        assert (again.damaged, again.torn) == (damaged, False)
+        assert (again.damaged, again.cut, again.torn) == (0, short, False)
 
 
 @pytest.mark.parametrize("garbage", [b"garbage\n", b"\x00" * 500 + b"\n", b"\xff\xfe{}\n", b"{" * 5000 + b"\n"])
@@ -233,3 +233,11 @@ def test_a_listing_reads_only_head_and_tail(session: Journal) -> None:
     summary = summarise(session.path)
     assert summary
     assert (summary.label, summary.folder) == ("the end", "/home/me/here")
+
+
+def test_a_record_that_was_built_on_is_damaged_not_cut(file: Path) -> None:
+    """Its end is gone, as after a crash; but what came later says that it was there."""
+    lines = lines_of(file)
+    file.write_bytes(b"".join([*lines[:2], lines[2][:20] + b"\n", *lines[3:]]))
+    loaded = load(file)
+    assert (loaded.damaged, loaded.cut) == (1, 0)
