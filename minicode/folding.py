@@ -21,6 +21,7 @@ TRIES = 2
 # Parts of the room: below the first, shortened outputs were enough; the second is what the running turn may keep
 # whole, the third what stays if it must be cut, the fourth what the user's own words may take.
 ENOUGH, WHOLE, NEWEST, WORDS = 0.6, 0.5, 0.2, 0.3
+LEAST = 500  # bytes of what is old, below which no summary would be shorter
 MOST_NAMED = 20  # files changed by commands that a summary must name
 AGAIN = 1.1  # how much a history must grow before what failed, or what did not help, is tried again
 
@@ -79,8 +80,8 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
     room = parts.budget.room(parts.request) / history.gauge.ratio  # in bytes
     newest = NEWEST * room if running else min(NEWEST * room, _weight(branch, history) / 5)
     cut = folds.choose(branch, history.short, running=running, whole=round(WHOLE * room), newest=round(newest))
-    if cut is None:
-        return Done(reason="There is nothing old enough to fold.")
+    if cut is None or _weight(cut.taken, history) + folds.size(history.short.text) < LEAST:
+        return Done(reason="There is nothing old and long enough to fold.")
     emit(Noted("info", f"Folding {len(cut.taken)} entries: M2 writes down what matters of them."))
     changed = await _changed(parts, *folds.snapshots(branch, cut))
     quest = folds.quest(cut, history.short, history.todos, round(ENOUGH * room), changed)
