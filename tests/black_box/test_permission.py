@@ -468,8 +468,6 @@ def test_a_read_rule_that_nothing_enforces_is_asked_even_where_all_is_free(
         ran = program("run", "--json", *flags, "go", server=server, env=env)
         assert (ran.code, by(ran)) == (58, [("bash", "nobody")]), flags
         assert "`read(a.py)` keeps from being read, and no sandbox would hold it" in said(ran)[0][0], flags
-            flags
-        )
 
 
 def test_a_deny_rule_for_commands_leaves_plain_lines_alone(
