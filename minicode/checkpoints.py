@@ -63,6 +63,10 @@ class Checkpoints:
             self._snapshots = self.open()
         return self._snapshots
 
+    def close(self) -> None:
+        if self._snapshots is not None:
+            self._snapshots.close()
+
     async def _take(self, outlet: Outlet) -> None:
         try:
             if self.snapshots is None:

@@ -195,6 +195,7 @@ class Session:
         await self._arrived()
         await self.gate.hooks.run("SessionEnd", reason=reason)
         await self.model.close()
+        self.parts.checkpoints.close()
         self.journal.close()
 
     async def _run(self, text: str) -> None:

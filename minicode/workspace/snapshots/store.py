@@ -73,6 +73,9 @@ class Store:
             self._open.close()
         self._open = None
 
+    def __del__(self) -> None:
+        self.close()  # as a file does; some Pythons complain of a connection that is only dropped
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All of what is put inside is kept, or nothing. If nothing is, nobody else is kept waiting."""
