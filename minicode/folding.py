@@ -121,6 +121,7 @@ def unfold(parts: Parts) -> str:
 async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: str) -> tuple[Reply | None, str, Usage]:
     """A summary that will do, or None and the reason."""
     usage, flaw = Usage(), ""
+    spare: Reply | None = None  # one that would do, but does not say where its items come from
     taken = _weight(cut.taken, parts.history) + folds.size(parts.history.short.text)
 
     def passing(event: Event) -> None:  # the summary itself is not part of the conversation
@@ -133,12 +134,14 @@ async def _summary(parts: Parts, emit: Emit, cut: Cut, quest: Quest, guidance: s
         try:
             reply = await turn.ask(parts.model, request, passing)
         except ModelError as error:  # asking again was tried already, where that could help
-            return None, f"M2 did not answer: {error}", usage
+            return spare, f"M2 did not answer: {error}", usage
         usage += reply.usage
         flaw = folds.flaw(reply, quest, taken)
-        if not flaw:
+        if not flaw and folds.points_back(reply, parts.history.entries):
             return reply, "", usage
-    return None, f"No summary could be used in {TRIES} tries: {flaw}.", usage
+        if not flaw:
+            spare, flaw = reply, "its items do not end with the ids they come from"
+    return spare, f"No summary could be used in {TRIES} tries: {flaw}.", usage
 
 
 async def _changed(parts: Parts, before: str, after: str) -> tuple[str, ...]:

@@ -146,6 +146,12 @@ def flaw(summary: Reply, asked: Quest, taken: int) -> str:
     return ""
 
 
+def points_back(summary: Reply, entries: Iterable[Entry]) -> bool:
+    """Does it name at least one of the entries, so that what it leaves out can be found?"""
+    words = set(re.findall(r"\be[0-9a-z]+\b", summary.text))
+    return any(entry.id in words for entry in entries)
+
+
 def stand_in(summary: str, branch: Sequence[Entry], cut: Cut, most: int) -> str:
     """The user message that stands for everything up to the cut. most: bytes the user's own words may take, more or
     less: the longest are shortened if they do not fit."""

@@ -42,7 +42,7 @@ from minicode.workspace.snapshots.snapshots import Snapshots
 ROOT = Path(__file__).resolve().parents[2]
 CALLS = 30  # in a turn
 SMALL = ("--set", "context_window=12000", "--set", "output_tokens=2000")
-SUMMARY = "## Goal\nGo on with the books.\n## State of files\nbook0, book1 and book2 have new versions; ran grows."
+SUMMARY = "## Goal\nGo on with the books (e3).\n## State of files\nbook0, book1 and book2 have new versions; ran grows."
 PATIENCE = 60.0
 POLL = 0.001  # seconds
 FOLDING = b"You write the memory"

@@ -31,7 +31,7 @@ WHICH = "amber brisk cobalt dusty early fallow gentle hollow inner jagged"
 THINGS = "gateway ledger mailer cache scheduler indexer broker parser"
 TRAITS = "port quota timeout owner window prefix"
 NOISE = "the request was read and passed on while nothing else had to wait for it and no one took note of that"
-SUMMARY = "## Goal\nGo through the services.\n## What was found\nMuch; `recall` has it."
+SUMMARY = "## Goal\nGo through the services (e3).\n## What was found\nMuch; `recall` has it."
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ from minicode.model.wires import Encoder
 
 Rehearse = Callable[..., Rehearsal]
 ROOT = Path(__file__).resolve().parents[2]
-SUMMARY = Step((Think("what matters?"), Say("## Goal\nRead on. ## State of files\nnotes.py has a 2.")))
+SUMMARY = Step((Think("what matters?"), Say("## Goal\nRead on. ## State of files\nnotes.py has a 2 (e3).")))
 LEAN = ("--system-prompt", "Be brief.", "--allowed-tools", "read,edit,bash")
 
 
@@ -329,7 +329,7 @@ def test_a_full_disk_during_a_fold(program: Any, rehearse: Rehearse, files: None
     disk = tmp_path / "disk"
     with small_disk(disk, "4m"):
         env = {"MINICODE_HOME": str(disk / "home")}
-        long = Step((Say("## Goal\n" + "many words " * 3000),))
+        long = Step((Say("## Goal (e3)\n" + "many words " * 3000),))
         read = Step((Think("thought of many words " * 4000), Call("read", {"file_path": "f0"})))
         server = rehearse(model(read, summaries=(long,)))
         session = program("run", "--json", "read", server=server, env=env).result["session_id"]

@@ -177,6 +177,22 @@ def test_a_file_that_a_command_made_must_be_named_too(program: Any, rehearse: Re
     assert "it does not name the changed files made-by-shell.txt" in prompts[1]
 
 
+def test_a_summary_that_points_nowhere_is_asked_for_once_more(
+    program: Any, rehearse: Rehearse, long_files: int
+) -> None:
+    prompts: list[str] = []
+
+    def blind(n: int) -> Step:
+        return Step((Say("## Goal\nto read them all"),))
+
+    step = reader(10, blind)
+    server = rehearse(forever(lambda asked: (prompts.append(asked.said) if folding(asked) else None) or step(asked)))
+    session = program("run", "read them all", "--json", server=server).result["session_id"]
+    assert program("sessions", "fold", session, server=server).code == 0
+    assert len(prompts) == 2 and "ids they come from" in prompts[1]
+    assert folds(program)[0]["upto"], "and then it is used"
+
+
 def test_an_old_session_gets_recall_with_its_first_fold(program: Any, rehearse: Rehearse, long_files: int) -> None:
     server = rehearse(forever(reader(4)))
     without = ("--disallowed-tools", "recall")
