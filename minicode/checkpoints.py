@@ -74,7 +74,7 @@ class Checkpoints:
             taken = await self._taken(self.snapshots, outlet)
         except Exception as error:  # why: whatever keeps the files from being kept, the step goes on and the turn ends
             reason = error if isinstance(error, MinicodeError | OSError) else f"{type(error).__name__}: {error}"
-            self._tell(f"/rewind cannot bring back the files of this step: {reason}", outlet)
+            self._tell(f"A rewind cannot bring back the files of this step: {reason}", outlet)
             return
         outlet.write([("snapshot", {"tree": taken.tree})])
         for note in taken.notes:
@@ -87,7 +87,7 @@ class Checkpoints:
         try:
             await asyncio.wait([task], timeout=self.slow)
             if not task.done():
-                outlet.emit(Noted("info", "Keeping the files of this folder, so that /rewind can bring them back …"))
+                outlet.emit(Noted("info", "Keeping the files of this folder, so that a rewind can bring them back …"))
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             stop.set()

@@ -36,15 +36,16 @@ class Done(NamedTuple):
     usage: Usage = Usage()
 
 
-async def make_room(parts: Parts, emit: Emit, size: int) -> Usage:
-    """Before each request. size: its bytes as it stands. What cannot be folded stays, and the user is told why."""
-    budget, history = parts.budget, parts.history
-    room, tokens = budget.room(parts.request), history.gauge.tokens(size)
+async def make_room(parts: Parts, emit: Emit) -> tuple[Request, Usage]:
+    """The next request, shortened if it would come too near to the end of the window, and what that took. What cannot
+    be folded stays, and the user is told why."""
+    budget, history, request = parts.budget, parts.history, parts.next_request()
+    room, tokens = budget.room(request), history.gauge.tokens(len(parts.model.encode(request).body))
     full = room if history.short.undone else budget.fold_at * room  # what the user undid, only need overrules
     if not budget.fold_at or tokens < max(full, parts.fold_after):
-        return Usage()
+        return request, Usage()
     if clip(parts, emit, "auto") and _tokens(parts) <= ENOUGH * room:
-        return Usage()
+        return parts.next_request(), Usage()
     done = await fold(parts, emit, "auto", running=True)
     if done.reason:
         emit(Noted("warning", f"The history is {tokens:,} tokens long and was not folded: {done.reason}"))
@@ -52,7 +53,7 @@ async def make_room(parts: Parts, emit: Emit, size: int) -> Usage:
             clip(parts, emit, "auto", newest=1)
     left = _tokens(parts)
     parts.fold_after = round(min(AGAIN * left, room) if left < room else AGAIN * left)
-    return done.usage
+    return parts.next_request(), done.usage
 
 
 def clip(parts: Parts, emit: Emit, why: str, newest: int = folds.NEWEST) -> bool:

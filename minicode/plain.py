@@ -278,7 +278,7 @@ def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
 def folded(before: int, after: int, thoughts: int, clipped: int) -> str:
     """A fold in a line."""
     what = f"{count(clipped, 'old output')} shortened" if clipped else f"folded, {count(thoughts, 'thought')} with it"
-    return f"{what}: about {before:,} tokens → {after:,}. Nothing is lost: recall finds it, /unfold undoes it."
+    return f"{what}: about {before:,} tokens → {after:,}. Nothing is lost: recall finds it, unfold undoes it."
 
 
 def meter(returned: int, issued: int, folded: int) -> str:

@@ -92,10 +92,9 @@ class Running:
             raise MinicodeError(f"A hook ended the turn: {self.parts.gate.stop}")
         self.parts.limits.check(self.steps, self.usage, self.parts.request.model)
         self._let_in()
-        size = len(self.parts.model.encode(self.parts.next_request()).body)
-        self.usage += await folding.make_room(self.parts, self.emit, size)
+        self._asked, spent = await folding.make_room(self.parts, self.emit)
+        self.usage += spent
         self.parts.limits.check(self.steps, self.usage, self.parts.request.model)  # folding costs, too
-        self._asked = self.parts.next_request()
         size = self._record_request()
         await asyncio.to_thread(self.parts.journal.sync)  # the results are durable before the model hears of them
         self.steps += 1

@@ -73,7 +73,9 @@ class Settings:
         0.8, "part of the window at which old entries are folded; 0 means only when asked", least=0
     )
     titles: str = setting("local", "what a session's title is made by", choices=("local", "model"))
-    snapshots: str = setting("on", "keep the files before each step, for /rewind", choices=("on", "off"))
+    snapshots: str = setting(
+        "on", "keep the files before each step, so that a rewind can bring them back", choices=("on", "off")
+    )
     max_turns: int = setting(0, "model calls a single prompt may take; 0 means no limit", least=0)
     max_budget_usd: float = setting(0.0, "money a run may cost; 0 means no limit", least=0)
     max_tokens: int = setting(0, "tokens a run may use, cached ones included; 0 means no limit", least=0)

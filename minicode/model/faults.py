@@ -38,7 +38,7 @@ KINDS: dict[str, tuple[bool, str, str]] = {
     "context": (
         False,
         "The conversation is longer than the model's context",
-        "Compact it with /compact, or start anew.",
+        "Fold it (/compact, or `minicode sessions fold`), or start anew.",
     ),
     "pairing": (False, "The endpoint sees a tool call without its result", "Report this with the request id."),
     "signature": (False, "The endpoint refuses the signature of a thought", "It is left out on the next try."),

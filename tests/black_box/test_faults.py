@@ -318,7 +318,7 @@ def test_a_full_store_of_snapshots_costs_the_way_back_and_nothing_else(
         server = rehearse(model(both(), Step((Think("more"), Call("bash", {"command": "echo ran >ran"})))))
         ran = program("run", "edit it", server=server)
         assert (ran.code, ran.out) == (0, "all done\n")
-        assert ran.err.count("/rewind cannot bring back the files of this step") == 1, "it is said once"
+        assert ran.err.count("A rewind cannot bring back the files of this step") == 1, "it is said once"
         assert (program.workspace / "notes.py").read_text() == "a = 2\n" and (program.workspace / "ran").exists()
         assert "snapshot" not in program.kinds()
         [path] = program.journals

@@ -192,7 +192,7 @@ async def test_a_turn_ends_though_its_files_cannot_be_kept(opened: Open, rehears
     async with asyncio.timeout(30):
         events = [event async for event in session.send("write")]
     assert isinstance(events[-1], TurnEnded) and (events[-1].reason, events[-1].error) == ("done", "")
-    told = [event.text for event in events if isinstance(event, Noted) and "/rewind cannot" in event.text]
+    told = [event.text for event in events if isinstance(event, Noted) and "A rewind cannot" in event.text]
     assert len(told) == 1 and str(trouble) in told[0]
     assert (started.folder / "a").exists()
     await started.close()

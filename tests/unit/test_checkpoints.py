@@ -59,12 +59,12 @@ async def test_what_cannot_be_kept_is_told_once_and_stops_nothing(root: Path, tm
     await kept.before(told.outlet)
     assert [kind for kind, _ in told.records] == ["note"]
     assert [type(event) for event in told.events] == [Noted]
-    assert "/rewind cannot bring back" in told.events[0].text
+    assert "A rewind cannot bring back" in told.events[0].text
 
 
 async def test_a_long_one_is_told_and_stops_with_the_turn(root: Path, tmp_path: Path) -> None:
     for number in range(20):
-        (root / f"big{number}").write_bytes(os.urandom(15 << 20))
+        (root / f"big{number}").write_bytes(os.urandom(3 << 20))
     told, kept = Told(), Checkpoints(lambda: Snapshots(tmp_path / "store", [root]), slow=0.01)
     task = asyncio.create_task(kept.before(told.outlet))
     await told.something.wait()

@@ -55,7 +55,7 @@ def ended(reason: str = "done", **more: Any) -> TurnEnded:
     return TurnEnded(reason, "All is well.", USAGE, 2, 3, 4, **more)
 
 
-RECALLED = "Nothing is lost: recall finds it, /unfold undoes it."
+RECALLED = "Nothing is lost: recall finds it, unfold undoes it."
 # One of each kind at least: the event, what a person reads, the (type, some fields) of the lines a script reads.
 TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
     (TurnStarted("s", "do it"), "", []),
