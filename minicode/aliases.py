@@ -23,6 +23,7 @@ _TOOLS: Mapping[str, str] = {
     "run_tests": "runtests runtest test tests pytest unittest testrunner executetests",
     "recall": "searchhistory historysearch searchmemory memorysearch lookback remember recallhistory "
     "conversationsearch searchconversation searchsession getentries recallmemory",
+    "jobs": "bashoutput killbash killshell taskoutput taskstop writestdin listjobs job backgroundjobs",
     "git": "gitcommand rungit gittool gitstatus gitdiff gitlog gitcommit gitadd gitshow",
 }
 TOOL_ALIASES: Mapping[str, str] = {theirs: ours for ours, names in _TOOLS.items() for theirs in names.split()}
@@ -37,12 +38,17 @@ _ROWS = (
     "newstring newstr new replace newtext replacement updated replacestring replacewith newcode to after",
     "replaceall all global replaceallmatches allowmultiple",
     "content filetext text contents body data filecontent filecontents newcontent codecontent",
+    "pattern until waitfor filter",
     "pattern regex query search searchterm regexp searchpattern globpattern term expression substring needle",
     "pattern glob globpattern filepattern name query filename includepattern",
     "glob include filepattern includepattern globfilter filefilter files includes",
     "offset startline lineoffset start fromline linestart begin startlinenumber",
     "limit nlines maxlines lines numlines linecount maxresults headlimit count max",
     "timeout timeoutseconds timeoutsec timeouts maxtime timelimit timeoutms",
+    "seconds timeout wait waitseconds maxwait timeoutseconds",
+    "runinbackground background isbackground inbackground detach detached",
+    "id jobid bashid shellid taskid sessionid processid pid",
+    "text input chars stdin data line keys",
     "todos items plan todolist tasks list tasklist steps",
     "paths path file filepath target targets tests testids testpath test nodeid testfile filter directory name",
     "outputmode mode output",
@@ -115,6 +121,30 @@ def _shell(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
+def _job(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A tool for each thing to do, as Claude Code and Codex have them; waiting in milliseconds."""
+    action = _ACTIONS[fold(name)]
+    if action == "wait" and arguments.pop("block", True) is False:
+        action = "read"
+    if action == "send" and not any(arguments.get(key) for key in ("chars", "text", "input")):
+        arguments = {key: arguments[key] for key in arguments if key == "session_id"}
+        action = "read"
+    timeout = arguments.pop("timeout", None)
+    if action == "wait" and type(timeout) is int:
+        arguments["seconds"] = timeout // 1000
+    return "jobs", {"action": action, **arguments}
+
+
+_ACTIONS = {
+    "bashoutput": "read",
+    "killbash": "stop",
+    "killshell": "stop",
+    "taskstop": "stop",
+    "taskoutput": "wait",
+    "writestdin": "send",
+}
+
+
 def _listing(name: str, arguments: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     return "glob", {"pattern": "*", **arguments}
 
@@ -132,5 +162,6 @@ _REWRITES: Mapping[str, Callable[[str, dict[str, Any]], tuple[str, dict[str, Any
     **dict.fromkeys(("edit", "multiedit", "strreplacefile"), _kimi_edit),
     **dict.fromkeys(("bash", "shell", "localshell", "containerexec", "execcommand", "sh"), _shell),
     **dict.fromkeys(("ls", "listdirectory", "listdir", "listfiles", "list", "dir"), _listing),
+    **dict.fromkeys(_ACTIONS, _job),
     **dict.fromkeys(("gitstatus", "gitdiff", "gitlog", "gitadd", "gitcommit", "gitshow"), _git),
 }

@@ -54,10 +54,12 @@ class Guards:
     _same: int = 0
     _nudged: set[str] = field(default_factory=set)
 
-    def see(self, reply: Reply) -> int:
-        """Take note of a reply. Returns how many in a row said or thought nearly the same and called nothing new."""
+    def see(self, reply: Reply, *, news: bool = False) -> int:
+        """Take note of a reply. Returns how many in a row said or thought nearly the same and called nothing new.
+
+        news: something came since the last reply that the model had to wait for."""
         calls = {_key(call) for call in reply.calls}
-        fresh = bool(calls - self._made)
+        fresh = news or bool(calls - self._made)
         if fresh:
             self._counts.clear()  # a new call is progress, and old ones may well be due again
         self._made |= calls

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from minicode import records
+from minicode.background import Background
 from minicode.checkpoints import Checkpoints
 from minicode.context.briefing import Briefing
 from minicode.context.budget import Budget
@@ -40,6 +41,7 @@ class Parts:
     history: History
     budget: Budget
     fold_prompt: Callable[[], str]
+    background: Background
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     fold_after: int = 0
     steers: list[str] = field(default_factory=list)

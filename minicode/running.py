@@ -47,6 +47,7 @@ class Running:
     text: list[str] = field(default_factory=list)
     answer: str = ""
     stop: str = ""
+    streaming: bool = False  # a request is on its way, and no reply is kept yet
     _asides: list[str] = field(default_factory=list)
     _prepared: dict[str, Prepared] = field(default_factory=dict)
     _grants: dict[str, Grant] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Running:
     _sent: str = ""
     _fresh: bool = False  # the files were not kept yet in this step
     _held: int = 0
+    _heard: int = 0  # of background jobs
 
     @property
     def doors(self) -> turn.Doors:
@@ -99,7 +101,22 @@ class Running:
         await asyncio.to_thread(self.parts.journal.sync)  # the results are durable before the model hears of them
         self.steps += 1
         self.tell(StepStarted(self.steps, self.parts.history.given, self.parts.history.issued, size))
+        self.streaming = True
         return self._asked
+
+    def interjected(self) -> bool:
+        """The stream was stopped for what the user has to say now: what came is put on record, and the words go in.
+        False if there are none."""
+        if not self.parts.steers:
+            return False
+        self.streaming = False
+        partial = {"thinking": "".join(self.thinking), "text": "".join(self.text), "why": "steered"}
+        self.tell(Withdrawn())
+        self.parts.write([("partial", partial)])
+        if not self.parts.history.hears:
+            self.parts.write([("user", {"text": "\n\n".join(self.parts.steers)})])
+            self.parts.steers.clear()
+        return True
 
     async def overflowed(self, error: str) -> bool:
         """The server says that the request is too long, whatever was counted here. False if nothing could be folded."""
@@ -129,12 +146,13 @@ class Running:
 
     def _let_in(self) -> None:
         """Steers, remarks and changed instructions enter inside the last tool result, if there is one."""
-        if not self.parts.history.waiting:
+        if not self.parts.history.hears:
             return
         said = [("minicode", text) for text in self._asides]
         if news := self.parts.briefing.news(self.parts.history.facts.get("instructions", {})):
             said.append(("minicode", f"instruction files have changed.\n{news.text}"))
             self.parts.write([self.learned(news)])
+        said += [("minicode", text) for text in self.parts.background.news()]
         said += [("user", text) for text in self.parts.steers]
         self._asides.clear()
         self.parts.steers.clear()
@@ -146,6 +164,7 @@ class Running:
         return "told", {"instructions": dict(news.digests)}
 
     async def _keep(self, reply: Reply) -> None:
+        self.streaming = False
         now: list[records.Record] = [("reply", reply_to_json(reply))]
         self._intended.clear()  # some servers use their ids again
         self._fresh = True
@@ -161,7 +180,8 @@ class Running:
         self.thinking.clear()
         self.text.clear()
         self.tell(ReplyDone(reply))
-        alike = self.guards.see(reply)
+        heard, self._heard = self._heard, self.parts.background.heard
+        alike = self.guards.see(reply, news=self._heard > heard)
         if alike == TOLD:
             self._asides.append(guards.same_thought(alike))
         elif alike >= STOPPED:

@@ -20,6 +20,7 @@ from minicode.settings import Layered
 from minicode.toolbox import Prepared
 from minicode.workspace.folder import Folder, Refused
 from minicode.workspace.guarded import guard
+from minicode.workspace.jobs import Jobs
 from minicode.workspace.unread import find_unread
 
 RULES = "permissions.json"  # what the user allowed for good, by project
@@ -135,12 +136,15 @@ def _check_rules(layered: Layered) -> None:
                 raise ConfigError(f"{layered.origins.get(key, 'settings')}: {key.replace('_', '.')}: {wrong}")
 
 
-def look(folder: Folder, prepared: Prepared) -> Wish:
-    """How a call looks to the rules."""
+def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
+    """How a call looks to the rules. What is said to a job is its command with that as input."""
     assert prepared.tool is not None  # a call without a tool has an error, and is not looked at
-    name = prepared.arguments.get("file_path") or prepared.arguments.get("path", "")
+    tool, arguments = prepared.tool.name, prepared.arguments
+    if tool == "jobs" and prepared.effect == "runs" and jobs is not None:
+        tool, arguments = "bash", {"command": jobs.spoken(arguments.get("id", 0), str(arguments.get("text")))}
+    name = arguments.get("file_path") or arguments.get("path", "")
     shown, guarded, below = "", "", False
-    searches = prepared.tool.name in ("grep", "glob")
+    searches = tool in ("grep", "glob")
     if searches:
         name = name or "."
     if isinstance(name, str) and name:
@@ -150,9 +154,9 @@ def look(folder: Folder, prepared: Prepared) -> Wish:
             guarded = guard(folder, path) if prepared.effect == "writes" else ""
             below = searches and not path.is_file()
     return Wish(
-        prepared.tool.name,
+        tool,
         prepared.effect,
-        prepared.arguments,
+        arguments,
         shown,
         guarded,
         below,
@@ -218,6 +222,14 @@ def save_rule(state: Path, folder: Path, rule: str) -> None:
     if rule not in mine:
         mine.append(rule)
     paths.write_private(state / RULES, json.dumps(every, indent=1).encode())
+
+
+def drop_rule(state: Path, folder: Path, rule: str) -> None:
+    """Forget a rule that `save_rule` kept. Harmless if there is none. Raises StorageError."""
+    every = _saved(state)
+    if rule in (mine := every.get(paths.slug(folder), [])):
+        mine.remove(rule)
+        paths.write_private(state / RULES, json.dumps(every, indent=1).encode())
 
 
 def _saved(state: Path) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 
 from minicode import folding, records, rewinding, turn
 from minicode.context.history import History
@@ -18,6 +18,7 @@ from minicode.journal.writer import Journal
 from minicode.messages import Reply
 from minicode.model.base import Model
 from minicode.parts import Parts
+from minicode.replay import replay
 from minicode.rewinding import FilesMoved, Moved
 from minicode.running import Running
 
@@ -31,7 +32,11 @@ class Session:
         self._first = first
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[Moved] | None = None
+        self._asking: asyncio.Task[Reply] | None = None
+        self._overheard: list[str] = []
         self._turn = Running(parts, lambda event: None)
+        self.jobs = parts.background
+        self.jobs.tell = lambda event: self._turn.tell(event)
 
     @property
     def journal(self) -> Journal:
@@ -87,9 +92,33 @@ class Session:
         push the running thoughts out of the model's view; or as the next message, if no tool is called any more."""
         self.parts.steers.append(self._hide(text))
 
+    def steer_now(self, text: str) -> bool:
+        """The same, without waiting for a step to end: a stream is stopped, and what came of it is kept on record but
+        given up. False if nothing was streaming, so that it is a plain steer."""
+        self.steer(text)
+        if not self._turn.streaming or self._asking is None:
+            return False
+        self._asking.cancel()
+        return True
+
+    def overhear(self, text: str, **record: object) -> None:
+        """Something the model learns with the user's next words, such as a command the user ran. record: what the
+        journal keeps of it at once. With no text the model hears nothing of it."""
+        self.journal.append("shell", {"text": self._hide(text), **record})
+        if text:
+            self._overheard.append(self._hide(text))
+
+    def past(self) -> Iterator[Event]:
+        """What is on record of the live branch, as the events it was."""
+        return replay(self.journal.id, self.journal.branch)
+
     def answer(self, call_id: str, answer: Answer) -> None:
         """Answer an Asked. Harmless if that call does not wait any more."""
         self.gate.answer(call_id, answer)
+
+    def background(self, call_id: str) -> bool:
+        """Let the command that a call waits for go on as a job. False if it waits for none."""
+        return self.jobs.send_away(call_id)
 
     def cancel(self) -> None:
         """Stop the running turn, whatever it does. Harmless if none runs."""
@@ -193,6 +222,7 @@ class Session:
     async def close(self, reason: str = "exit") -> None:
         """The end of the session in this process."""
         await self._arrived()
+        await self.jobs.close()
         await self.gate.hooks.run("SessionEnd", reason=reason)
         await self.model.close()
         self.parts.checkpoints.close()
@@ -231,8 +261,13 @@ class Session:
             self._turn.tell(Noted("warning", note))
         mended = folded = False
         while True:
+            self._asking = asyncio.create_task(turn.run_turn(self.model, self._turn.doors))
             try:
-                return await turn.run_turn(self.model, self._turn.doors)
+                return await self._asking
+            except asyncio.CancelledError:
+                task = asyncio.current_task()
+                if (task and task.cancelling()) or not self._turn.interjected():
+                    raise
             except ModelError as error:
                 if error.kind == "context" and not folded:
                     folded = True
@@ -251,7 +286,8 @@ class Session:
         notes: tuple[str, ...] = ()
         self.gate.unmet.clear()
         self.gate.stop = ""
-        said = await self._hooks(text, bool(first))
+        heard = [*self._overheard, *(f"[minicode: {news}]" for news in self.jobs.news())]
+        said = "".join(f"\n\n{words}" for words in heard) + await self._hooks(text, bool(first))
         if not self.history.system:
             system, notes = self.parts.briefing.system()
             first.append(("system", system))
@@ -261,6 +297,7 @@ class Session:
         typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
         self.parts.write([*first, ("user", {"text": text + said, **typed})])
         self._first = ()
+        self._overheard.clear()
         self.journal.sync()
         self._turn.emit(TurnStarted(self.journal.id, text))
         return notes

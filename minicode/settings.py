@@ -24,6 +24,9 @@ PROTOCOLS = ("auto", "anthropic", "openai")
 MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
 SANDBOXES = ("read-only", "workspace-write", "off")
 NETWORKS = ("off", "on")
+THINKING = ("folded", "live", "full")
+DIFFS = ("auto", "unified", "split")
+NOTICES = ("bell", "osc9", "both", "off")
 HOOK_EVENTS = (
     "PreToolUse",
     "PostToolUse",
@@ -92,6 +95,10 @@ class Settings:
     permissions_ask: tuple[str, ...] = setting((), "rules for what is asked; stronger than allow")
     permissions_deny: tuple[str, ...] = setting((), "rules for what never runs; stronger than all")
     hooks: tuple[Hook, ...] = setting((), "commands run when something happens")
+    theme: str = setting("", "name of the screen's theme; empty: by what the terminal says of itself")
+    thinking: str = setting("live", "how much of a thought is shown while it comes", choices=THINKING)
+    diff: str = setting("auto", "how changes are shown; auto: split where there is room", choices=DIFFS)
+    notify: str = setting("bell", "how the user is called who looks elsewhere", choices=NOTICES)
     system_prompt: str = setting("system", "name of the prompt that tells M2 how to work, or the words themselves")
     append_system_prompt: str = setting("", "text put after it")
     instructions_bytes: int = setting(32768, "most bytes of AGENTS.md files that are read", least=0)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from minicode import keys, paths, resuming, safety
+from minicode.background import Background
 from minicode.checkpoints import Checkpoints
 from minicode.context import facts
 from minicode.context.briefing import Briefing
@@ -33,6 +34,7 @@ from minicode.model.clocks import Clocks
 from minicode.model.endpoint import endpoint
 from minicode.opening import inherited, open_journal
 from minicode.parts import Parts, ScopeOf
+from minicode.plan import Plan
 from minicode.redact import Redactor, known_secrets
 from minicode.safety import Contained
 from minicode.sandbox.policy import Grant
@@ -52,26 +54,6 @@ REMEMBERED = 50  # endpoints whose surface is kept
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """What the command line asked for. resume: None for a new session, "" for the folder's latest, else id or name.
-
-    fork: go on in a new session that begins as the resumed one; that one stays as it is, and may be in use.
-    trust: trust the folder for this once. asks: there is somebody who can be asked.
-    """
-
-    folder: Path | None = None
-    extra: tuple[Path, ...] = ()
-    resume: str | None = None
-    fork: bool = False
-    name: str | None = None
-    ephemeral: bool = False
-    trust: bool = False
-    asks: bool = False
-    flags: Mapping[str, Any] = field(default_factory=dict)
-    assignments: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Started:
     session: Session
     settings: Settings
@@ -79,6 +61,7 @@ class Started:
     notes: tuple[str, ...]
     blobs: Blobs
     contained: Contained
+    workspace: Workspace
     key: str = field(repr=False)  # the environment has it no more
     title_prompt: Callable[[], str] = str
 
@@ -125,6 +108,8 @@ def start(plan: Plan, key: str = "") -> Started:
             hidden=contained.policy.hidden,
             scratch=contained.policy.tmp,
             mends=contained.found.protected != "enforced" and not contained.waived,
+            # Where nobody watches, what takes too long is stopped: a run's jobs would end with it anyway.
+            promotes=plan.asks and "jobs" in toolbox.tools,
         )
         gate = make_gate(plan, base, contained, workspace, journal, redactor.text)
     except BaseException:  # why: whatever ended the start, the session must not stay locked
@@ -142,6 +127,7 @@ def start(plan: Plan, key: str = "") -> Started:
         History(sound(journal.branch)),
         Budget(base.settings.context_window, base.settings.fold_at),
         lambda: load_prompt(base, "fold", "", ""),
+        Background(workspace.jobs, journal),
         Checkpoints(lambda: snapshots(plan, base, workspace, contained)),
     )
     notes += unheld(contained, gate.standing.mode, plan.asks)
@@ -151,7 +137,7 @@ def start(plan: Plan, key: str = "") -> Started:
     notes += more
     session = Session(parts, first)
     ask_title = partial(load_prompt, base, "title", "", "")
-    return Started(session, base.settings, base.folder, tuple(notes), blobs, contained, key, ask_title)
+    return Started(session, base.settings, base.folder, tuple(notes), blobs, contained, workspace, key, ask_title)
 
 
 def unheld(contained: Contained, mode: str, asks: bool) -> list[str]:
@@ -199,7 +185,7 @@ def make_gate(
             common,
             hide,
         ),
-        lambda prepared: safety.look(workspace.folder, prepared),
+        lambda prepared: safety.look(workspace.folder, prepared, workspace.jobs),
         lambda rule: safety.save_rule(state, folder, rule),
     )
 

@@ -23,6 +23,8 @@ from minicode.workspace.charset import decode
 from minicode.workspace.edits import find_edit, unified
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import git_problem, run_git
+from minicode.workspace.jobs import Job, fate_of
+from minicode.workspace.obstacles import in_the_way
 from minicode.workspace.processes import Finished
 from minicode.workspace.search import Query, Row, list_files, search_text
 from minicode.workspace.workspace import Workspace
@@ -32,6 +34,7 @@ __all__ = [
     "Diff",
     "Effect",
     "Finished",
+    "Job",
     "Line",
     "Output",
     "Query",
@@ -49,8 +52,10 @@ __all__ = [
     "clip",
     "count",
     "decode",
+    "fate_of",
     "find_edit",
     "git_problem",
+    "in_the_way",
     "list_files",
     "run_git",
     "search_text",
@@ -104,6 +109,11 @@ class Scope:
             return text
         # Hidden first: a secret that is cut in two would be known no more.
         return clip(self.hide(text), limit, self.spill(text.encode("utf-8", "replace") if whole is None else whole))
+
+    def printed(self, output: bytes, notes: Sequence[str], *, failed: bool = False) -> Result:
+        """What a program printed, and in brackets below it what there is to say of it."""
+        body = self.fit(clean_output(output).rstrip("\n"), output, CAP - 1000)
+        return Result(f"{body}\n[{'; '.join(notes)}]", (Output(body),), failed)
 
 
 @dataclass(frozen=True, slots=True)

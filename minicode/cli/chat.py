@@ -6,11 +6,12 @@ import asyncio
 import os
 import signal
 import termios
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from minicode import paths, plain, trust
-from minicode.cli.slash import obey
+from minicode.cli.slash import is_word, obey
 from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import MinicodeError, UsageError
 from minicode.events import Answer, Asked, Event, TurnEnded
@@ -18,8 +19,9 @@ from minicode.journal import tree as trees
 from minicode.journal.entry import Entry
 from minicode.messages import reply_from_json
 from minicode.model import catalogue
+from minicode.plan import Plan
 from minicode.session import Session
-from minicode.start import Plan, start
+from minicode.start import start
 from minicode.text import clean, reveal
 from minicode.trust import one_line
 
@@ -44,12 +46,13 @@ def talk(plan: Plan, prompt: str | None) -> int:
 
 
 class _Talk:
-    """The one who reads lines; a slash.Talk. `given` is text for the next prompt, to be edited."""
+    """The one who reads lines; a slash.Talk."""
 
     def __init__(self, plan: Plan, runner: asyncio.Runner) -> None:
-        self.plan, self.runner = plan, runner
+        self.plan, self._runner = plan, runner
         self.started = start(plan)
         self.given = ""
+        self._said: str | None = None  # by a word, to M2
         self.progress = plain.Progress(self.say, plain.stdout_colour())
 
     @property
@@ -69,23 +72,28 @@ class _Talk:
                 except KeyboardInterrupt:
                     self.say("\n(Ctrl-D quits)\n")
                     continue
-            if prompt.startswith("/"):
+            if is_word(prompt):
                 if not self._obeyed(prompt):
                     return 0
-            elif prompt:
-                ended = self.runner.run(self._turn(prompt))
+                prompt, self._said = self._said, None
+                if prompt is None:
+                    continue
+            if prompt:
+                ended = self._runner.run(self._turn(prompt))
                 if ended.reason == "cancelled":
                     self.say("\n(stopped)\n")
                 if ended.error:
                     self.say(f"minicode: {clean(ended.error)}\n")
                 kept = f"session {self.session.journal.id}"
-                self.say(plain.footer(ended, kept, catalogue.cost(ended.usage, self.started.settings.model)) + "\n")
+                self.say(
+                    plain.footer(ended, kept, catalogue.cost(ended.usage, self.session.parts.request.model)) + "\n"
+                )
             prompt = None
 
     def _greet(self) -> None:
         for note in self.started.notes:
             self.say(f"{clean(note)}\n")
-        self.say(f"minicode · {one_line(self.started.settings.model)} · {one_line(str(self.started.folder))}\n")
+        self.say(f"minicode · {one_line(self.session.parts.request.model)} · {one_line(str(self.started.folder))}\n")
         self.say(f"sandbox {self.started.contained.words()} · mode {self.session.gate.standing.mode} · /help\n")
         for line in left_off(self.session.journal.branch):
             self.say(f"{line}\n")
@@ -96,38 +104,55 @@ class _Talk:
             from minicode.cli.rewind import Desk, finish
 
             try:
-                finish(Desk(self.say, self.ask), snapshots, self.session.journal)
+                finish(Desk(self.say, self._answer), snapshots, self.session.journal)
             except MinicodeError as error:
                 self.say(f"minicode: {clean(str(error))}\n")
 
     def _obeyed(self, line: str) -> bool:
         try:
-            return obey(self, line)
+            return self._runner.run(obey(self, line))
         except KeyboardInterrupt:
             self.say("\n(stopped)\n")
+            self._said = None
             return True
 
     def say(self, text: str) -> None:
         _say(text)
 
-    def ask(self, prompt: str) -> str:
+    def _answer(self, prompt: str) -> str:
         try:
             return input(prompt).strip()
         except EOFError:
             self.say("\n")
             return ""
 
+    async def ask(self, prompt: str) -> str:
+        """Not by `input`, which Ctrl-C could not end while the loop runs."""
+        _say(clean(prompt))
+        line = await _line()
+        if not line.endswith("\n"):
+            self.say("\n")
+        return line.strip()
+
+    def send(self, text: str) -> None:
+        self._said = text
+
+    def copy(self, text: str) -> None:
+        if os.environ.get("TERM", "dumb") == "dumb":
+            raise UsageError("This terminal is not known to have a clipboard (TERM). /export writes to a file.")
+        _say(f"\x1b]52;c;{b64encode(text.encode('utf-8', 'replace')).decode()}\x07")
+
     def show(self, event: Event) -> None:
         self.progress.show(event)
 
-    def go_over(self, plan: Plan) -> None:
+    async def go_over(self, plan: Plan) -> None:
         """The new session is ready before the old one ends: if it cannot be had, the talk goes on."""
         before, mode = self.started, self.session.gate.standing.mode
         self.started = start(plan, before.key)
         gate = self.session.gate
         gate.standing = gate.standing._replace(mode=mode)
         with suppress(OSError):
-            self.runner.run(before.close())
+            await before.close()
         self._greet()
 
     def _read(self, prompt: str) -> str:

@@ -12,7 +12,7 @@ import typer
 from minicode.errors import UsageError
 
 if TYPE_CHECKING:
-    from minicode.start import Plan
+    from minicode.plan import Plan
 
 Folder = Annotated[Path | None, typer.Option("-C", "--cd", "--workdir", readable=False, help="Work in this folder.")]
 AddDir = Annotated[list[Path] | None, typer.Option("--add-dir", help="Work here too; commands may write here.")]
@@ -59,7 +59,7 @@ def plan_of(
     ephemeral: bool = False,
     asks: bool = False,
 ) -> "Plan":
-    from minicode.start import Plan
+    from minicode.plan import Plan
 
     return Plan(
         folder=folder,
@@ -103,10 +103,9 @@ def chat(
     network: Network = None,
     trust: Trust = False,
     assignments: Assignments = None,
+    line_by_line: Annotated[bool, typer.Option("--plain", help="No screen: talk line by line.")] = False,
 ) -> int:
-    """Talk with M2 in this terminal, line by line; what needs a permission is asked."""
-    from minicode.cli.chat import talk
-
+    """Work with M2 on the screen of this terminal; what needs a permission is asked."""
     flags = {
         "model": model,
         "allowed_tools": allowed_tools,
@@ -116,7 +115,14 @@ def chat(
         "network": network,
     }
     where = which_session(continue_, resume, fork)
-    return talk(plan_of(folder, add_dir, where, name, trust, flags, assignments, fork=fork, asks=True), prompt)
+    plan = plan_of(folder, add_dir, where, name, trust, flags, assignments, fork=fork, asks=True)
+    if line_by_line:
+        from minicode.cli.chat import talk
+
+        return talk(plan, prompt)
+    from minicode.cli.screen import screen
+
+    return screen(plan, prompt)
 
 
 def trust(

@@ -20,7 +20,8 @@ from minicode.journal.repair import sound
 from minicode.messages import Request
 from minicode.model.wires import Encoder
 from minicode.parts import Parts
-from minicode.start import Plan, Started, start
+from minicode.plan import Plan
+from minicode.start import Started, start
 from minicode.text import clean
 
 _BAR = 30  # characters

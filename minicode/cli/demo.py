@@ -19,7 +19,8 @@ from minicode.events import TurnEnded
 from minicode.journal.reader import load
 from minicode.lab.demo import PROMPT, demo_script, make_demo
 from minicode.lab.rehearsal import Rehearsal
-from minicode.start import Plan, Started, start
+from minicode.plan import Plan
+from minicode.start import Started, start
 
 WHAT = (
     "minicode demo: a small repository with a real bug and a failing test, and the agent to mend it.\n"

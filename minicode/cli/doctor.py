@@ -47,20 +47,25 @@ class Finding:
     said: str
     exit_code: int = 1
 
+    @property
+    def line(self) -> str:
+        mark = {"ok": "✓", "note": "·", "bad": "✗"}[self.state]
+        return f"{mark} {self.what:12} {one_line(self.said)}"
+
 
 def doctor(folder: Path | None, flags: Mapping[str, Any], assignments: tuple[str, ...]) -> int:
     """Prints a line a finding; exit 0 if nothing is bad, else the code of the worst."""
     base = ground(folder, False, flags, assignments)
     code = 0
     for finding in findings(base):
-        mark = {"ok": "✓", "note": "·", "bad": "✗"}[finding.state]
-        print(f"{mark} {finding.what:12} {one_line(finding.said)}", flush=True)
+        print(finding.line, flush=True)
         if finding.state == "bad":
             code = max(code, finding.exit_code)
     return code
 
 
-def findings(base: Ground) -> Iterator[Finding]:
+def findings(base: Ground, key: str = "") -> Iterator[Finding]:
+    """One after the other, as they are found. key: what a session has taken out of the environment."""
     yield Finding("ok", "minicode", f"{__version__}, Python {platform.python_version()} on {platform.platform()}")
     yield _git()
     yield _repository(base.folder)
@@ -71,7 +76,7 @@ def findings(base: Ground) -> Iterator[Finding]:
     info = catalogue.look_up(model)
     known = "" if info.known else ", assumed: minicode does not know this model"
     yield Finding("ok" if info.known else "note", "model", f"{model}, context {info.context:,} tokens{known}")
-    yield from asyncio.run(_endpoint(base))
+    yield from asyncio.run(_endpoint(base, key))
 
 
 def _git() -> Finding:
@@ -135,11 +140,11 @@ def _inside(works: bool) -> str:
     return "127.0.0.1 works inside" if works else "127.0.0.1 does not work inside"
 
 
-async def _endpoint(base: Ground) -> list[Finding]:
+async def _endpoint(base: Ground, key: str) -> list[Finding]:
     """What the endpoint says: reachable, key, and per surface whether M2 thinks again after a tool result."""
     s = base.settings
     place = endpoint(s.base_url, s.protocol)
-    key, where = keys.find(os.environ, base.places.config)
+    key, where = (key, "this session") if key else keys.find(os.environ, base.places.config)
     if not key and not place.loopback:
         hint = "none. `minicode login`, MINIMAX_API_KEY, or a server of your own; `minicode demo` needs none."
         return [Finding("bad", "key", hint, AuthError.exit_code)]

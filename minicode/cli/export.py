@@ -39,25 +39,44 @@ def export(session: str, form: str, out: str, branch: str, thinking: bool, raw: 
     places = paths.places()
     path = store.find(places.sessions, session)
     loaded = load(path)
-    redaction = None if raw else _redaction(places.config)
+    redaction = None if raw else _redaction(keys.find(os.environ, places.config)[0])
     if redaction:
         loaded = redaction.loaded(loaded)
     pieces = _encoded(_pieces(loaded, form, branch == "all", thinking))
-    code = 0
+    code, told = 0, []
     if out == "-":
         code = _to_stdout(pieces)
     else:
-        file = paths.typed(out or path.stem + ENDINGS[form])
-        size = _to_file(pieces, file, force)
-        warn(f"minicode: {file} holds the session now ({count(size, 'byte')}, only you can read it).")
-    if loaded.damaged or loaded.cut:
-        warn(f"minicode: {tell(loaded).damage}")
-    warn(f"minicode: {_redacted(redaction)}")
+        told.append(_kept(pieces, paths.typed(out or path.stem + ENDINGS[form]), force))
+    for line in (*told, *_remarks(loaded, redaction)):
+        warn(f"minicode: {line}")
     return code
 
 
-def _redaction(config: Path) -> Redaction:
-    key, _ = keys.find(os.environ, config)
+def save(path: Path, form: str, file: Path, key: str, force: bool) -> list[str]:
+    """Write the live branch of the session at `path`, thoughts included, and tell of it. form: one of ENDINGS. key: the
+    one that must not leave. Raises UsageError if the file is there and not to be replaced, SessionError, StorageError.
+    """
+    redaction = _redaction(key)
+    loaded = redaction.loaded(load(path))
+    return [
+        _kept(_encoded(_pieces(loaded, form, False, True)), file, force),
+        *_remarks(loaded, redaction),
+    ]
+
+
+def _kept(pieces: Iterable[bytes], file: Path, force: bool) -> str:
+    size = _to_file(pieces, file, force)
+    return f"{file} holds the session now ({count(size, 'byte')}, only you can read it)."
+
+
+def _remarks(loaded: Loaded, redaction: Redaction | None) -> Iterator[str]:
+    if loaded.damaged or loaded.cut:
+        yield tell(loaded).damage
+    yield _redacted(redaction)
+
+
+def _redaction(key: str) -> Redaction:
     homes = {os.environ.get("HOME", "")}
     user = os.environ.get("USER", "")
     with suppress(ImportError, KeyError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -24,11 +24,13 @@ from minicode.text import clean, count
 from minicode.workspace.snapshots.restore import ChangedSince
 from minicode.workspace.snapshots.snapshots import Snapshots
 
+Say = Callable[[str], None]
+
 
 class Desk(NamedTuple):
     """Where things are shown and asked. ask: None where there is nobody; "" is no answer."""
 
-    say: Callable[[str], None]
+    say: Say
     ask: Callable[[str], str] | None
 
 
@@ -48,44 +50,65 @@ def choose(
     wanted: Way | None,
     yes: bool = False,
 ) -> Way | None:
+    """`choosing`, answered at a desk. Raises UsageError too if nobody can be asked and `yes` is missing."""
+    asking = choosing(desk.say, snapshots, entries, message, wanted, yes, asks=desk.ask is not None)
+    answer = None
+    try:
+        while True:
+            question = asking.send(answer)
+            if desk.ask is None:
+                raise UsageError("Files are changed only after a yes, and nobody can be asked here: add --yes.")
+            answer = desk.ask(question)
+    except StopIteration as settled:
+        way: Way | None = settled.value
+        return way
+
+
+def choosing(
+    say: Say,
+    snapshots: Snapshots | None,
+    entries: Sequence[Entry],
+    message: Said,
+    wanted: Way | None = None,
+    yes: bool = False,
+    asks: bool = True,
+) -> Generator[str, str | None, Way | None]:
     """Settle what goes back; None if the user wants none of it. Files only after the difference was shown.
 
-    message: the one to go back before. wanted: what was said already. yes: ask nothing. Raises SessionError if files
-    are wanted and none are or were kept, UsageError if nobody can be asked and `yes` is missing.
+    Yields questions and is sent their answers; each step may take its time. message: the one to go back before.
+    wanted: what was said already. yes: ask nothing. asks: the first question, what to go back with, may be asked; else
+    it is the conversation. Raises SessionError if files are wanted and none are or were kept.
     """
     look = _look(snapshots, entries, message) if snapshots and message.tree else None
     if wanted is None:
         wanted = Way(True, False)
-        if look and look.shown and desk.ask:
-            desk.say(f"{count(look.paths, 'path')} changed since.\n")
-            answer = desk.ask("Go back with the conversation (c), the files (f) or both (b)? [c] ").lower()
-            wanted = Way(answer in ("", "c", "b"), answer in ("f", "b"))
+        if look and look.shown and asks:
+            say(f"{count(look.paths, 'path')} changed since.\n")
+            answer = yield "Go back with the conversation (c), the files (f) or both (b)? [c] "
+            wanted = Way((answer or "c").lower() in ("c", "b"), (answer or "").lower() in ("f", "b"))
         elif message.lost:
-            desk.say("The files of that turn were not kept: only the conversation goes back.\n")
+            say("The files of that turn were not kept: only the conversation goes back.\n")
     if not wanted.files:
         return wanted if wanted.conversation else None
     if snapshots is None:
         raise SessionError('No snapshots of files are kept here (`snapshots = "off"`, or a session that is not kept).')
     rewinding.files_before(message)
     if not look or not look.shown:
-        desk.say("No file has to change: this session changed none since then.\n")
+        say("No file has to change: this session changed none since then.\n")
         return wanted._replace(files=False) if wanted.conversation else None
-    desk.say(f"{look.shown}\n")
-    return wanted if yes else _confirmed(desk, wanted, look.conflicts)
-
-
-def _confirmed(desk: Desk, wanted: Way, conflicts: Sequence[str]) -> Way | None:
-    if desk.ask is None:
-        raise UsageError("Files are changed only after a yes, and nobody can be asked here: add --yes.")
+    say(f"{look.shown}\n")
+    if yes:
+        return wanted
     question = "Change the files so?"
-    if conflicts and not wanted.force:
-        desk.say(clean(f"You, or another program, changed since: {', '.join(conflicts[:10])}\n"))
+    if look.conflicts and not wanted.force:
+        say(clean(f"You, or another program, changed since: {', '.join(look.conflicts[:10])}\n"))
         question = "Change the files so, and overwrite that, too?"
-    return wanted._replace(force=wanted.force or bool(conflicts)) if _yes(desk.ask, question) else None
+    agreed = _is_yes((yield f"{question} [y/N] ") or "")
+    return wanted._replace(force=wanted.force or bool(look.conflicts)) if agreed else None
 
 
-def _yes(ask: Callable[[str], str], question: str) -> bool:
-    return ask(f"{question} [y/N] ").lower() in ("y", "yes")
+def _is_yes(answer: str) -> bool:
+    return answer.lower() in ("y", "yes")
 
 
 class _Look(NamedTuple):
@@ -119,7 +142,7 @@ def finish(desk: Desk, snapshots: Snapshots | None, journal: Journal) -> None:
     if snapshots is None or cut is None:
         return
     desk.say("Files of this folder were being put back when minicode stopped in the middle of it.\n")
-    if desk.ask is None or not _yes(desk.ask, "Put back the rest of them?"):
+    if desk.ask is None or not _is_yes(desk.ask("Put back the rest of them? [y/N] ")):
         return
     if done := snapshots.finish():
         files = rewinding.files_moved(done._replace(before=cut.before), cut.to, "rewind")

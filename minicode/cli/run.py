@@ -20,7 +20,8 @@ from minicode.errors import MinicodeError, UsageError
 from minicode.events import Denied, Event, TurnEnded, TurnStarted
 from minicode.model import catalogue
 from minicode.paths import typed
-from minicode.start import Plan, Started, start
+from minicode.plan import Plan
+from minicode.start import Started, start
 
 PATIENCE = 3.0  # seconds a silent stdin may hold up a prompt that was given as an argument
 LARGEST_PROMPT = 4 << 20

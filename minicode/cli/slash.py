@@ -1,239 +1,133 @@
-"""The slash words of the talk: what is done between turns, without the model hearing of it."""
+"""The slash words: what is done between turns, in every face, without the model hearing of it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import NamedTuple, Protocol
 
+from minicode.cli.words import looking, moving, saying, setting, taking, verifying
+from minicode.cli.words.talk import Talk, Word, WordHelp, ground_of, tell
 from minicode.errors import MinicodeError, UsageError
-from minicode.events import Event
-from minicode.journal import tree as trees
-from minicode.permission.values import MODES
-from minicode.rewinding import Moved
-from minicode.session import Session
-from minicode.start import Plan, Started
-from minicode.text import clean
 
-_LISTED = 15  # messages that are offered
+__all__ = ["Talk", "WordHelp", "all_helps", "helps", "is_word", "obey"]
+
+_QUIT = "/quit"
 
 
-class Talk(Protocol):
-    """What the words work on. plan: what this talk was started with. given: text for the next prompt, to be edited."""
-
-    plan: Plan
-    runner: asyncio.Runner
-    given: str
-
-    @property
-    def started(self) -> Started: ...
-    @property
-    def session(self) -> Session: ...
-    def say(self, text: str) -> None: ...
-    def ask(self, prompt: str) -> str:
-        """A line from the user, "" if they want none of it."""
-        ...
-
-    def show(self, event: Event) -> None: ...
-    def go_over(self, plan: Plan) -> None:
-        """Leave this session for another one."""
-        ...
+def is_word(line: str) -> bool:
+    """Is it a command? `/etc/hosts is wrong` is something to say."""
+    return line.startswith("/") and "/" not in line.split(None, 1)[0][1:]
 
 
-class Word(NamedTuple):
-    does: Callable[[Talk, str], None]
-    takes: str
-    help: str
-
-
-def obey(talk: Talk, line: str) -> bool:
-    """Do what a line that begins with a slash says. False if it was to end the talk."""
-    word, _, rest = line.partition(" ")
-    word = ALIASES.get(word, word)
-    if word == "/quit":
+async def obey(talk: Talk, line: str) -> bool:
+    """Do what a line that begins with a slash says; False if it was to end the talk. Raises nothing of its own."""
+    typed, *behind = line.split(None, 1)
+    rest = behind[0].strip() if behind else ""
+    name = ALIASES.get(typed.lower(), typed.lower())
+    if name == _QUIT:
         return False
     try:
-        if word not in WORDS:
-            near = get_close_matches(word, [*WORDS, *ALIASES, "/quit"], n=1)
-            hint = f"Did you mean {near[0]}?" if near else "/help lists them."
-            raise UsageError(f"There is no {word}. {hint}")
-        WORDS[word].does(talk, rest.strip())
+        if name in WORDS:
+            await WORDS[name].does(talk, rest)
+        elif not await saying.say_own(talk, typed, rest):
+            raise UsageError(f"There is no {typed}. {await _hint(talk, typed)}")
     except MinicodeError as error:
-        talk.say(f"minicode: {clean(str(error))}\n")
+        tell(talk, f"minicode: {error}")
+    except OSError as error:
+        tell(talk, f"minicode: {error.filename or typed}: {error.strerror or error}.")
+    except Exception as error:  # why: a word that breaks must not end the talk
+        tell(talk, f"minicode: internal error in {typed}: {type(error).__name__}: {error}.")
     return True
 
 
-def _help(talk: Talk, rest: str) -> None:
-    for name, word in WORDS.items():
-        others = "".join(f", {alias}" for alias, meant in ALIASES.items() if meant == name)
-        talk.say(f"  {f'{name} {word.takes}'.rstrip() + others:28} {word.help}\n")
-    talk.say("  /quit or Ctrl-D              leave; Ctrl-C stops what runs\n")
+async def _hint(talk: Talk, typed: str) -> str:
+    known = [name for word in await all_helps(talk) for name in (word.name, *word.aliases)]
+    near = get_close_matches(typed, known, n=1)
+    return f"Did you mean {near[0]}?" if near else "/help lists them."
 
 
-def _mode(talk: Talk, rest: str) -> None:
-    gate = talk.session.gate
-    if rest in MODES:
-        gate.standing = gate.standing._replace(mode=rest)
-    elif rest:
-        raise UsageError(f"There is no mode {rest!r}; there are {', '.join(MODES)}.")
-    talk.say(f"mode {gate.standing.mode}; there are {', '.join(MODES)}\n")
+def helps() -> list[WordHelp]:
+    """Of the shipped words, in the order of a help screen."""
+    words = [*WORDS.items(), (_QUIT, Word(_screen, "", "leave; Ctrl-D too. Ctrl-C stops what runs"))]
+    return [WordHelp(name, word.takes, word.help, _aliases(name)) for name, word in words]
 
 
-def _status(talk: Talk, rest: str) -> None:
-    back, issued = talk.session.meter
-    journal = talk.session.journal
-    called = f" · {journal.gist.name or journal.gist.title}".rstrip(" ·")
-    talk.say(
-        clean(f"session {journal.id}{called} · thought {back}/{issued} · mode {talk.session.gate.standing.mode}\n")
-    )
-    talk.say(f"sandbox {talk.started.contained.words()}\n")
+def _aliases(name: str) -> tuple[str, ...]:
+    return tuple(alias for alias, meant in ALIASES.items() if meant == name)
 
 
-def _rewind(talk: Talk, rest: str) -> None:
-    from minicode.cli.tree import listing
-
-    messages = trees.said(talk.session.journal.branch)
-    if not rest and messages:
-        for line in listing(messages[-_LISTED:]):
-            talk.say(f"  {line}\n")
-        rest = talk.ask("Go back before which one? (its id; Enter for none) ")
-        if not rest:
-            return
-    _go_back(talk, trees.find(messages, rest, talk.session.journal.entries))
-
-
-def _undo(talk: Talk, rest: str) -> None:
-    messages = trees.said(talk.session.journal.branch)
-    last = messages[-1].id if messages else ""
-    _go_back(talk, trees.find(messages, rest or last, talk.session.journal.entries))
-
-
-def _go_back(talk: Talk, message: trees.Said) -> None:
-    from minicode.cli import rewind
-
-    session = talk.session
-    desk = rewind.Desk(talk.say, talk.ask)
-    snapshots = session.parts.checkpoints.snapshots
-    way = rewind.choose(desk, snapshots, session.journal.entries, message, None)
-    if way is None:
-        talk.say("Nothing was changed.\n")
-        return
-    moved = talk.runner.run(session.rewind(message.id, conversation=way.conversation, files=way.files, force=way.force))
-    _tell(talk, moved)
-    if way.conversation:
-        talk.given = moved.text
-        talk.say(f"Back before {message.id}; /redo undoes that. What you said then is yours to edit:\n")
-    else:
-        talk.say("The conversation goes on where it was; /redo undoes this.\n")
-
-
-def _redo(talk: Talk, rest: str) -> None:
-    from minicode.workspace.snapshots.restore import ChangedSince
-
+async def all_helps(talk: Talk) -> list[WordHelp]:
+    """With the user's own commands; one that is called like a shipped word is there, and said not to be in use."""
     try:
-        moved = talk.runner.run(talk.session.redo())
-    except ChangedSince as error:
-        talk.say(f"{clean(str(error))}\n")
-        if talk.ask("Overwrite that, too? [y/N] ").lower() not in ("y", "yes"):
-            return
-        moved = talk.runner.run(talk.session.redo(force=True))
-    _tell(talk, moved)
-    talk.given = "" if moved.conversation else talk.given
-    talk.say("Where it was before the last rewind or switch.\n")
+        own = await asyncio.to_thread(lambda: list(saying.described(ground_of(talk))))
+    except MinicodeError:  # the settings are wrong at the moment, which whoever needs them will say
+        own = []
+    shipped = {*WORDS, *ALIASES, _QUIT}
+    return [*helps(), *(_hidden(word) if word.name.lower() in shipped else word for word in own)]
 
 
-def _switch(talk: Talk, rest: str) -> None:
-    if not rest:
-        raise UsageError("Write after /switch the id or label of an entry on that branch; /tree shows them.")
-    _tell(talk, talk.runner.run(talk.session.switch(rest)))
-    talk.say("The session goes on there; /redo undoes that.\n")
+def _hidden(word: WordHelp) -> WordHelp:
+    return word._replace(help=f"(not in use: {word.name} is a word of minicode's own)")
 
 
-def _tell(talk: Talk, moved: Moved) -> None:
-    from minicode.cli.rewind import told
-
-    for line in told(moved):
-        talk.say(f"{clean(line)}\n")
-
-
-def _tree(talk: Talk, rest: str) -> None:
-    from minicode.cli.tree import drawing
-
-    journal = talk.session.journal
-    for line in drawing(journal.entries, journal.leaf):
-        talk.say(f"{line}\n")
+async def _help(talk: Talk, rest: str) -> None:
+    every = await all_helps(talk)
+    tell(talk, *_listed(word for word in every if not word.own))
+    if own := [word for word in every if word.own]:
+        tell(talk, "Your own:", *_listed(own))
 
 
-def _fork(talk: Talk, rest: str) -> None:
-    journal = talk.session.journal
-    if journal.path is None or not any(entry.kind == "user" for entry in journal.entries):
-        raise UsageError("There is nothing to fork yet: say something first.")
-    journal.save()  # it may itself be a fork in which nothing was said
-    talk.go_over(replace(talk.plan, resume=journal.id, fork=True, name=rest or None))
-    talk.session.journal.save()  # who asks for a copy wants to find it again
+def _listed(words: Iterable[WordHelp]) -> list[str]:
+    return [f"  {' '.join(filter(None, (', '.join((w.name, *w.aliases)), w.takes))):30} {w.help}" for w in words]
 
 
-def _clear(talk: Talk, rest: str) -> None:
-    talk.go_over(replace(talk.plan, resume=None, fork=False, name=rest or None))
+async def _screen(talk: Talk, rest: str) -> None:
+    tell(talk, "This belongs to the full screen: start minicode without --plain, in a terminal that can show it.")
 
 
-def _rename(talk: Talk, rest: str) -> None:
-    if not rest:
-        raise UsageError("Write the new name after /rename.")
-    talk.session.rename(rest)
-    talk.say(f"This session is called {clean(rest)}.\n")
-
-
-def _label(talk: Talk, rest: str) -> None:
-    """On the last message, or the entry whose id comes first."""
-    if not rest:
-        raise UsageError("Write the label after /label. With an id and no text, that entry loses the label it has.")
-    first, _, words = rest.partition(" ")
-    messages = trees.said(talk.session.journal.branch)
-    if any(entry.id == first for entry in talk.session.journal.entries):
-        entry, text = first, words.strip()
-    elif messages:
-        entry, text = messages[-1].id, rest
-    else:
-        raise UsageError("There is nothing to label yet: say something first.")
-    talk.session.label(entry, text)
-    talk.say(clean(f"{entry} is labelled {text!r}.\n" if text else f"{entry} has no label any more.\n"))
-
-
-def _compact(talk: Talk, rest: str) -> None:
-    talk.runner.run(talk.session.fold(talk.show, rest))
-
-
-def _unfold(talk: Talk, rest: str) -> None:
-    talk.runner.run(talk.session.model.ready())  # how long the history is, is told as it will be sent
-    talk.say(f"{clean(talk.session.unfold())}\n")
-
-
-def _context(talk: Talk, rest: str) -> None:
-    from minicode.cli.context import of
-
-    talk.runner.run(talk.session.model.ready())
-    for line in of(talk.session.parts):
-        talk.say(f"{clean(line)}\n")
-
-
-ALIASES = {"/new": "/clear", "/exit": "/quit", "/q": "/quit"}
+ALIASES = {
+    "/new": "/clear",
+    "/reset": "/clear",
+    "/sessions": "/resume",
+    "/cost": "/usage",
+    "/exit": _QUIT,
+    "/q": _QUIT,
+}
 WORDS = {
     "/help": Word(_help, "", "this list"),
-    "/rewind": Word(_rewind, "[ID]", "go back before a message of yours and edit it"),
-    "/undo": Word(_undo, "", "go back before your last message"),
-    "/redo": Word(_redo, "", "undo the last rewind or switch, until you say something new"),
-    "/tree": Word(_tree, "", "your messages, those that were rewound too"),
-    "/switch": Word(_switch, "ID", "go on at the end of a branch that was left"),
-    "/fork": Word(_fork, "[NAME]", "go on in a copy; this session stays as it is"),
-    "/clear": Word(_clear, "[NAME]", "begin anew; this session stays as it is"),
-    "/rename": Word(_rename, "NAME", "name this session"),
-    "/label": Word(_label, "[ID] TEXT", "label your last message, or what has this id"),
-    "/compact": Word(_compact, "[WHAT MATTERS]", "fold what is old into a summary"),
-    "/unfold": Word(_unfold, "", "undo the last fold"),
-    "/context": Word(_context, "", "what the window is full of"),
-    "/mode": Word(_mode, "[MODE]", "show or set how much is asked"),
-    "/status": Word(_status, "", "session, thoughts, sandbox"),
+    "/model": Word(setting.model, "[ID]", "list the models, or go on with another one"),
+    "/mode": Word(setting.mode, "[MODE]", "show or set how much is asked"),
+    "/plan": Word(setting.plan, "[TASK]", "plan mode: look and think, change nothing"),
+    "/permissions": Word(setting.permissions, "[remove N]", "the rules in force, and taking one back"),
+    "/resume": Word(moving.resume, "[SESSION]", "go on in another session of this folder"),
+    "/clear": Word(moving.clear, "[NAME]", "begin anew; this session stays as it is"),
+    "/fork": Word(moving.fork, "[NAME]", "go on in a copy; this session stays as it is"),
+    "/rewind": Word(moving.rewind, "[ID]", "go back before a message of yours and edit it"),
+    "/undo": Word(moving.undo, "", "go back before your last message"),
+    "/redo": Word(moving.redo, "", "undo the last rewind or switch, until you say something new"),
+    "/tree": Word(moving.tree, "", "your messages, those that were rewound too"),
+    "/switch": Word(moving.switch, "ID", "go on at the end of a branch that was left"),
+    "/rename": Word(moving.rename, "NAME", "name this session"),
+    "/label": Word(moving.label, "[ID] TEXT", "label your last message, or what has this id"),
+    "/compact": Word(setting.compact, "[WHAT MATTERS]", "fold what is old into a summary"),
+    "/unfold": Word(setting.unfold, "", "undo the last fold"),
+    "/recall": Word(looking.recall, "WORDS", "search this session, folded or not"),
+    "/context": Word(looking.context, "", "what the window is full of"),
+    "/usage": Word(looking.usage, "", "tokens, cache and money of this turn and session"),
+    "/status": Word(looking.status, "", "session, model, thoughts, sandbox"),
+    "/trace": Word(looking.trace, "[STEP]", "the exact request of a step"),
+    "/diff": Word(taking.diff, "[PATH]", "what has changed in the files since the session began"),
+    "/verify": Word(verifying.verify, "[COMMAND]", "M2's last claim beside what the tests, or a command, show"),
+    "/review": Word(saying.review, "[WHAT]", "let M2 review your changes, a branch or a file"),
+    "/init": Word(saying.init, "[WHAT MATTERS]", "let M2 write an AGENTS.md"),
+    "/copy": Word(taking.copy, "", "copy the last answer"),
+    "/export": Word(taking.export, "[FORMAT] [FILE]", "write the session to a file for others"),
+    "/tasks": Word(looking.tasks, "[stop N]", "what runs in the background, and stopping it"),
+    "/tools": Word(looking.tools, "", "what M2 can do"),
+    "/mcp": Word(looking.mcp, "", "servers with more tools: none are spoken to yet"),
+    "/config": Word(looking.config, "[WORD]", "the settings and where they come from"),
+    "/doctor": Word(looking.doctor, "", "check everything minicode needs"),
+    "/theme": Word(_screen, "[NAME]", "choose the colours"),
+    "/thinking": Word(_screen, "[HOW]", "how thoughts are shown: folded, live, full, in a pane"),
 }

@@ -101,21 +101,22 @@ def trace(session: str, step: int | None, other: int | None, raw: bool) -> int:
         sys.stdout.buffer.write(found.body)
         return 0 if found.same else 1
     if other is None:
-        print(clean("\n".join(_lines(found))))
+        print(clean("\n".join(lines_of(found))))
     else:
         names = (f"step {number}", f"step {other}")
-        for line in unified_diff(_lines(found), _lines(wanted_steps[other]), *names, lineterm="", n=2):
+        for line in unified_diff(lines_of(found), lines_of(wanted_steps[other]), *names, lineterm="", n=2):
             print(clean(line))
-    for line in _about(found, count, loaded):
+    for line in about(found, count, loaded):
         print(clean(line), file=sys.stderr)
     return 0 if found.same else 1
 
 
-def _lines(step: Step) -> list[str]:
+def lines_of(step: Step) -> list[str]:
+    """The request, readable."""
     return json.dumps(json.loads(step.body), ensure_ascii=False, indent=2).split("\n")
 
 
-def _about(step: Step, count: int, loaded: Loaded) -> Iterator[str]:
+def about(step: Step, count: int, loaded: Loaded) -> Iterator[str]:
     """What is to be known of a request besides its bytes."""
     data, entries = step.entry.data, loaded.entries
     yield (

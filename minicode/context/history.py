@@ -27,7 +27,7 @@ class History:
 
     Messages are made once and never touched again, so that a wire may keep their bytes. A round of results is closed
     when the next request is recorded: until then, asides (what the user or minicode says while tools run) still find
-    their place in its last result.
+    their place in its last result; and after it if the answer was given up for them.
     """
 
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
@@ -98,8 +98,7 @@ class History:
             case "result":
                 self._settle(entry.id, data)
             case "aside":
-                self._asides.append(aside(data["by"], data["text"], self.facts.get("mark", "")))
-                self._round = None
+                self._add(aside(data["by"], data["text"], self.facts.get("mark", "")))
             case "request":
                 self._close()
                 self.gauge = self.gauge.asked(data.get("bytes", 0))
@@ -120,8 +119,13 @@ class History:
 
     @property
     def waiting(self) -> bool:
-        """Is a round of results open, so that an aside would reach the model?"""
+        """Is a round of results open?"""
         return self._open is not None
+
+    @property
+    def hears(self) -> bool:
+        """Would an aside reach the model? Also after the request, if no reply to it is kept."""
+        return self.waiting or (bool(self._messages) and isinstance(self._messages[-1], Results))
 
     @property
     def asking(self) -> bool:
@@ -145,18 +149,21 @@ class History:
             if isinstance(shown, Todos):
                 self.todos = shown.open
 
+    def _add(self, aside: str) -> None:
+        last = self._messages[-1] if self._messages else None
+        if self._open is not None:
+            self._asides.append(aside)
+            self._round = None
+        elif isinstance(last, Results):  # it was asked with these, and the answer was given up
+            self._messages[-1] = _heard(last, [aside])
+
     def _complete(self, reply: Reply) -> bool:
         return all(call.id in self._results for call in reply.calls)
 
     def _answers(self, reply: Reply) -> Results:
         if self._round is not None:
             return self._round
-        results = [self._results[call.id] for call in reply.calls]
-        if self._asides:
-            last = results[-1]
-            text = "\n\n".join([last.text or "(no output)", *self._asides])
-            results[-1] = ToolResult(last.call_id, last.name, text, last.failed)
-        self._round = Results(tuple(results))
+        self._round = _heard(Results(tuple(self._results[call.id] for call in reply.calls)), self._asides)
         return self._round
 
     def _close(self) -> None:
@@ -168,6 +175,15 @@ class History:
             self._messages.pop()  # a call that was never answered would poison every later request
             self._lost += len(self._open.thinking)
         self._open = None
+
+
+def _heard(round_: Results, asides: Sequence[str]) -> Results:
+    """With what was said while the tools ran, at the end of the last of them."""
+    if not asides:
+        return round_
+    *others, last = round_.results
+    text = "\n\n".join([last.text or "(no output)", *asides])
+    return Results((*others, ToolResult(last.call_id, last.name, text, last.failed)))
 
 
 def aside(by: str, text: str, mark: str = "") -> str:

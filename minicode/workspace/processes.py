@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import signal
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -19,16 +17,12 @@ from minicode.sandbox.policy import Grant, Launch
 from minicode.workspace.environment import for_tools
 from minicode.workspace.folder import Refused
 from minicode.workspace.kin import MARK, Kin, adopt_orphans
+from minicode.workspace.output import HEAD, TAIL, Kept, Pipe
 
-HEAD = 4 * 2**20
-TAIL = 2**20
-FLOOD = 500 * 2**20  # more output than this ends the program
-_CHUNK = 2**16
-# Where a cut may be made, the best first: within how many bytes of it, and at what.
-_SEAMS = ((2**12, rb"[\n\0]"), (2**16, rb"[\s\"',;]"))
-_DRAIN = 2.0  # seconds, at most, for output that comes after the end of the program
+__all__ = ["HEAD", "TAIL", "Box", "Finished", "Processes", "Signal"]
+
 _AGAIN = 2  # times that a launch is made anew which failed before the program was started
-_QUIET = 0.1  # seconds without output after which nothing more is expected
+Signal = Callable[[signal.Signals], object]  # sends it to all processes of a running program
 
 
 class Box(Protocol):
@@ -56,85 +50,6 @@ class Finished(NamedTuple):
     left: tuple[str, ...] = ()
     held: bool = False
     beginning: int = 0
-
-
-class _Pipe:
-    """The reading end of a program's output: the first and the last bytes are kept, the rest is counted."""
-
-    def __init__(self, keep: int, on_output: Callable[[bytes], None] | None) -> None:
-        self._keep = keep
-        self.reader, self.writer = os.pipe()
-        os.set_blocking(self.reader, False)
-        self._loop = asyncio.get_running_loop()
-        self._on_output = on_output
-        self._head, self._tail = bytearray(), deque[bytes]()
-        self._tail_size = self.total = 0
-        self.closed = asyncio.Event()
-        self._loop.add_reader(self.reader, self.pull)
-
-    def started(self, on_flood: Callable[[], object]) -> None:
-        """The program has its copy of the writing end; ours would keep the pipe open."""
-        self._on_flood = on_flood
-        os.close(self.writer)
-        self.writer = -1
-
-    def pull(self) -> None:
-        try:
-            data = os.read(self.reader, _CHUNK)
-        except BlockingIOError:
-            return
-        if not data:
-            self._loop.remove_reader(self.reader)
-            self.closed.set()
-            return
-        self.total += len(data)
-        room = self._keep - len(self._head)
-        self._head += data[:room]
-        if rest := data[room:]:
-            self._tail.append(rest)
-            self._tail_size += len(rest)
-            while self._tail_size - len(self._tail[0]) >= TAIL:
-                self._tail_size -= len(self._tail.popleft())
-        if self._on_output is not None:
-            self._on_output(data)
-        if self.total > FLOOD >= self.total - len(data):
-            self._on_flood()
-
-    async def drain(self) -> None:
-        """Until the end of the output, a quiet moment, or _DRAIN seconds, whichever comes first."""
-        end = time.monotonic() + _DRAIN
-        while not self.closed.is_set() and time.monotonic() < end:
-            before = self.total
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self.closed.wait(), _QUIET)
-            if self.total == before:
-                return
-
-    def close(self) -> None:
-        if not self.closed.is_set():
-            self.pull()  # the last words of what was just ended
-        if not self.closed.is_set():
-            self._loop.remove_reader(self.reader)
-        for fd in (self.reader, self.writer):
-            if fd >= 0:
-                os.close(fd)
-
-    def kept(self) -> tuple[bytes, int]:
-        """The output, and how many bytes of it are its unbroken beginning."""
-        head, tail = bytes(self._head), b"".join(self._tail)
-        if self.total == len(head) + len(tail):
-            return head + tail, self.total
-        head, tail = head[: len(head) - _torn(head[::-1])], tail[_torn(tail) :]
-        note = b"\n[... %d bytes were not kept ...]\n" % (self.total - len(head) - len(tail))
-        return head + note + tail, len(head)
-
-
-def _torn(data: bytes) -> int:
-    """How many bytes from a cut on are the rest of a torn line or word: half a secret would be known no more."""
-    for within, seam in _SEAMS:
-        if found := re.search(seam, data[:within]):
-            return found.start()
-    return min(len(data), _SEAMS[-1][0])
 
 
 class Processes:
@@ -167,23 +82,36 @@ class Processes:
         seconds: float | None = None,
         environment: Mapping[str, str] | None = None,
         grant: Grant | None = None,
-        stdin: bytes = b"",
+        stdin: bytes | int = b"",
         errors_apart: bool = False,
         keep: int = HEAD,
+        kept: Kept | None = None,
         on_output: Callable[[bytes], None] | None = None,
+        on_start: Callable[[Signal], None] | None = None,
     ) -> Finished:
         """Run a program to its end, without a terminal, in a session of its own.
 
         The result comes when the program itself ends; what it left running is ended too, and so is all of it after
         `seconds` or when the awaiting task is cancelled. environment: added to the usual one. grant: instead of the
-        usual one. keep: how many bytes from the beginning of the output are kept. Raises Refused if the program or the
-        folder is not there.
+        usual one. stdin: what it reads, or a descriptor. keep: how many bytes from the beginning of the output are
+        kept; kept: where, for one who reads it meanwhile. Raises Refused if the program or the folder is not there.
         """
         if not self._adopting:
             adopt_orphans()
             self._adopting = True
         everything = {**self.environment, **(environment or {})}
-        start = _Start(argv, folder, everything, grant or self.grant, stdin, seconds, errors_apart, keep, on_output)
+        start = _Start(
+            argv,
+            folder,
+            everything,
+            grant or self.grant,
+            stdin,
+            seconds,
+            Kept(keep) if kept is None else kept,
+            Kept(keep) if errors_apart else None,
+            on_output,
+            on_start,
+        )
         finished, began = await self._attempt(start)
         for _ in range(_AGAIN):
             if began:
@@ -194,11 +122,15 @@ class Processes:
 
     async def _attempt(self, start: _Start) -> tuple[Finished, bool]:
         """What became of it, and whether the program itself was started: the sandbox may have failed before."""
-        out = _Pipe(start.keep, start.on_output)
-        err = _Pipe(start.keep, None) if start.errors_apart else out
+        start.kept.clear()
+        out = Pipe(start.kept, start.on_output)
+        err = Pipe(start.errors, None) if start.errors is not None else out
         started = time.monotonic()
         kin, process, launch = self._start(start, out, err)
         self._running.add(process.pid)
+        if start.on_start is not None:
+            spared = {process.pid} if launch.monitor else set[int]()
+            start.on_start(lambda number: kin.signal(number, spared))
         exited = asyncio.create_task(_exit_of(process))
         left: tuple[str, ...] = ()
         try:
@@ -217,13 +149,13 @@ class Processes:
                 for pipe in {out, err}:
                     pipe.close()
                 launch.close()
-        ended = "flood" if max(out.total, err.total) > FLOOD else "" if in_time else "time"
-        output, beginning = out.kept()
+        ended = "flood" if out.flooded or err.flooded else "" if in_time else "time"
+        output, beginning = start.kept.whole()
         finished = Finished(
             process.returncode,
             output,
-            err.kept()[0] if start.errors_apart else b"",
-            out.total,
+            start.errors.whole()[0] if start.errors is not None else b"",
+            start.kept.total,
             time.monotonic() - started,
             ended,
             () if ended else left,
@@ -232,7 +164,7 @@ class Processes:
         )
         return finished, began
 
-    def _start(self, start: _Start, out: _Pipe, err: _Pipe) -> tuple[Kin, subprocess.Popen[bytes], Launch]:
+    def _start(self, start: _Start, out: Pipe, err: Pipe) -> tuple[Kin, subprocess.Popen[bytes], Launch]:
         token = os.urandom(8).hex()
         # A minicode that runs inside another one's call stays part of that call.
         environment = {**start.environment, MARK: f"{start.environment.get(MARK, '')}/{token}"}
@@ -271,18 +203,19 @@ class _Start(NamedTuple):
     folder: Path
     environment: Mapping[str, str]
     grant: Grant
-    stdin: bytes
+    stdin: bytes | int
     seconds: float | None
-    errors_apart: bool
-    keep: int
+    kept: Kept
+    errors: Kept | None
     on_output: Callable[[bytes], None] | None
+    on_start: Callable[[Signal], None] | None
 
 
 @contextmanager
-def _input(data: bytes) -> Iterator[int]:
+def _input(data: bytes | int) -> Iterator[int]:
     """A descriptor to read it from: a file, since a pipe would have to be fed while the program may never read."""
-    if not data:
-        yield subprocess.DEVNULL
+    if not data or isinstance(data, int):
+        yield data or subprocess.DEVNULL
         return
     import tempfile
 

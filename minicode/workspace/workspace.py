@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from minicode.sandbox.policy import Grant
 from minicode.workspace.files import Files
 from minicode.workspace.folder import Folder
+from minicode.workspace.jobs import Job, Jobs
 from minicode.workspace.processes import Box, Finished, Processes
 from minicode.workspace.watch import Watch
 
@@ -24,6 +26,7 @@ class Workspace:
     processes: Processes
     scratch_folder: Path | None = None
     mends: bool = False
+    jobs: Jobs = field(default_factory=Jobs)
 
     @classmethod
     def at(
@@ -36,16 +39,17 @@ class Workspace:
         hidden: Sequence[Path] = (),
         scratch: Path | None = None,
         mends: bool = False,
+        promotes: bool = False,
     ) -> Workspace:
         """extra: folders as free as the root. readable: folders that may only be read, such as where outputs are kept.
 
         environment: of the processes; by default made from ours without secrets. box: see `Processes`. hidden: may be
         neither read nor written, save what is below `readable`. scratch: where `scratch` makes its folders; commands
         see it under the same path. mends: `watched` puts back what it finds changed, since the sandbox cannot protect
-        it. Raises Refused if a folder is not there.
+        it. promotes: see `Jobs`. Raises Refused if a folder is not there.
         """
         folder = Folder.at(root, extra, readable, hidden)
-        return cls(folder, Files(folder), Processes(environment, box), scratch, mends)
+        return cls(folder, Files(folder), Processes(environment, box), scratch, mends, Jobs(promotes=promotes))
 
     def granting(self, grant: Grant) -> Workspace:
         """The same workspace, for programs that may do something else."""
@@ -59,8 +63,30 @@ class Workspace:
         self, command: str, *, seconds: float | None = None, on_output: Callable[[bytes], None] | None = None
     ) -> Finished:
         """Run a command line in the root, as `Processes.run`."""
+        return await self._launch(command)(seconds=seconds, on_output=on_output)
+
+    async def command(
+        self, command: str, *, seconds: float, call_id: str = "", on_output: Callable[[bytes], None] | None = None
+    ) -> Job:
+        """Run a command line in the root, as `Jobs.foreground`."""
+        job = Job(command, call_id, self.processes.grant)
+        await self.jobs.foreground(job, self._launch(command), self._unmended, seconds, on_output)
+        return job
+
+    async def background(self, command: str, call_id: str = "") -> Job:
+        """Start a command line in the root, as `Jobs.background`."""
+        job = Job(command, call_id, self.processes.grant)
+        await self.jobs.background(job, self._launch(command), self._unmended)
+        return job
+
+    def _launch(self, command: str) -> Callable[..., Awaitable[Finished]]:
         shell = "/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh"
-        return await self.processes.run([shell, "-c", command], self.root, seconds=seconds, on_output=on_output)
+        return partial(self.processes.run, [shell, "-c", command], self.root)
+
+    @property
+    def _unmended(self) -> Callable[[Callable[[str], None], str], AbstractContextManager[list[str]]]:
+        """A job's watch is long: to put back what was there at its beginning would undo what others did since."""
+        return replace(self, mends=False).watched
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -73,9 +99,9 @@ class Workspace:
             yield Path(name)
 
     @contextmanager
-    def watched(self, alarm: Callable[[str], None]) -> Iterator[list[str]]:
+    def watched(self, alarm: Callable[[str], None], who: str = "The command") -> Iterator[list[str]]:
         """Around commands: tells of what they changed of git's and agents' settings. What was told is in the list at
-        the end. What the user let run outside the sandbox is not put back.
+        the end. What the user let run outside the sandbox is not put back. who: begins each sentence.
         """
         mends = self.mends and not self.processes.grant.host
         watch = Watch((self.root, *self.folder.extra), keep=mends)
@@ -86,14 +112,14 @@ class Workspace:
         finally:
             if changed := watch.after():
                 failed = watch.restore(changed) if mends else changed
-                told += self._alarms(set(changed) - set(failed), "which was put back as it was")
-                told += self._alarms(set(failed), "which can start programs later: look at it first")
+                told += self._alarms(who, set(changed) - set(failed), "which was put back as it was")
+                told += self._alarms(who, set(failed), "which can start programs later: look at it first")
                 for text in told:
                     alarm(text)
 
-    def _alarms(self, changed: set[Path], fate: str) -> list[str]:
+    def _alarms(self, who: str, changed: set[Path], fate: str) -> list[str]:
         """A sentence, if anything was changed. What lies in something that is named is not named."""
         paths = sorted(path for path in changed if not changed.intersection(path.parents))
         names = ", ".join(self.folder.show(path) for path in paths[:5])
         more = f" and {len(paths) - 5} more" if len(paths) > 5 else ""
-        return [f"The command changed {names}{more}, {fate}."] if paths else []
+        return [f"{who} changed {names}{more}, {fate}."] if paths else []

@@ -23,7 +23,8 @@ from minicode.events import CallDone, TurnEnded
 from minicode.lab.rehearsal import Call, Do, Expect, Rehearsal, Say, Script, Step, Think
 from minicode.messages import Usage
 from minicode.session import Session
-from minicode.start import Plan, start
+from minicode.plan import Plan
+from minicode.start import start
 
 KINDS = ("thinking", "tool output", "user")
 FOLDS = 3

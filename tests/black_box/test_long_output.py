@@ -9,7 +9,8 @@ import pytest
 
 from minicode.messages import Call
 from minicode.sandbox.policy import Grant
-from minicode.start import Plan, start
+from minicode.plan import Plan
+from minicode.start import start
 
 
 @pytest.mark.parametrize("backend", ["bwrap", "landlock"])

@@ -23,7 +23,8 @@ from minicode.journal.tree import said
 from minicode.lab.rehearsal import Asked, Call, Do, Say, Script, Step, Think, steps
 from minicode.messages import Usage, User
 from minicode.session import Session
-from minicode.start import Plan, Started, start
+from minicode.plan import Plan
+from minicode.start import Started, start
 
 SUMMARY = "## Goal\nRead the files (e3).\n## Open todos\nnone\n## State of files\nnone was changed"
 Open = Callable[..., Started]

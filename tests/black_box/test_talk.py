@@ -367,7 +367,7 @@ def test_s37_links_and_pictures_are_text(program: Any, rehearse: Any, terminal: 
 # --- slash words ------------------------------------------------------------------------------------------------------
 
 
-def wants(said: str, thoughts: int) -> Step:
+def wants(said: str | tuple[str, ...], thoughts: int) -> Step:
     return Step((Think(f"On {said}."), Say("Done.")), expect=Expect(said=said, thoughts=thoughts))
 
 
@@ -485,7 +485,7 @@ def test_names_labels_and_words_that_are_none(program: Any, rehearse: Any, termi
         ("/mode nonsense", "There is no mode 'nonsense'"),
         ("/rewind e999", "no message of yours"),
         ("/unfold", "minicode: "),
-        ("/help", "/quit or Ctrl-D"),
+        ("/help", "/quit, /exit, /q"),
         ("/tree", "[a good start]"),
     ):
         talk.says("\n> ", line)
@@ -565,6 +565,89 @@ def test_a_rewind_that_a_crash_cut_is_ended_first(program: Any, rehearse: Any, t
         assert contents(program) == left
     assert program.kinds()[-1] == "files"
     assert program("sessions", "redo", program.journals[0].stem).code == 0 and contents(program) == {"a": "1\n"}
+
+
+def test_words_that_say_something_to_m2_begin_a_turn(program: Any, rehearse: Any, terminal: Any) -> None:
+    own = program.home / ".minicode" / "commands"
+    own.mkdir(parents=True)
+    (own / "greet.md").write_text("Greet $1.")
+    server = rehearse(steps(wants("Review the branch x.", 0), wants("Greet Ada.", 1), wants("look around", 2)))
+    talk = terminal("chat", "/review the branch x", server=server)
+    talk.says("\n> ", "/greet Ada Lovelace")
+    talk.says("\n> ", "/plan look around")
+    talk.says("\n> ", "/usage")
+    talk.quits()
+    assert program.kinds().count("user") == 3 and "Greet Ada." in list(ids(program))
+
+
+def test_a_path_is_said_to_m2(program: Any, rehearse: Any, terminal: Any) -> None:
+    talk = terminal("chat", "/etc/hosts is what?", server=rehearse(steps(wants("/etc/hosts is what?", 0))))
+    talk.quits()
+
+
+def test_another_model_in_the_talk_and_in_the_next_session(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps(wants("one", 0), wants("two", 0)))
+    talk = terminal("chat", server=server)
+    talk.says("\n> ", "/model MiniMax-M2.5")
+    talk.says("\n> ", "one")
+    talk.says("\n> ", "/clear")
+    talk.shows("minicode · MiniMax-M2.5 · ")
+    talk.says("\n> ", "two")
+    talk.says("\n> ", "/resume")
+    talk.says("Enter for none) ", "2")
+    talk.shows("you: one\n")
+    talk.quits()
+    assert {request.body["model"] for request in server.requests} == {"MiniMax-M2.5"}
+
+
+def test_a_session_in_use_is_not_gone_over_to(program: Any, rehearse: Any, terminal: Any) -> None:
+    other = terminal("chat", "--name", "busy", "one", server=rehearse(steps(wants("one", 0))))
+    other.shows("\n> ")
+    talk = terminal("chat", server=rehearse(steps(wants("still here", 0))))
+    talk.says("\n> ", "/resume busy")
+    talk.shows("is in use")
+    talk.says("\n> ", "still here")
+    talk.quits()
+    other.types("/quit")
+    assert other.ends() == 0
+
+
+def test_the_last_answer_goes_to_the_clipboard_of_the_terminal(program: Any, rehearse: Any, terminal: Any) -> None:
+    for term, told in (("xterm", "\x1b]52;c;RG9uZS4=\x07"), ("dumb", "not known to have a clipboard")):
+        talk = terminal("chat", "one", server=rehearse(steps(wants("one", 0))), env={"TERM": term})
+        talk.says("\n> ", "/copy")
+        talk.shows(told)
+        talk.quits()
+
+
+def test_ctrl_c_stops_what_a_word_does(program: Any, rehearse: Any, terminal: Any, bell: Any) -> None:
+    talk = terminal("chat", "one", server=rehearse(steps(wants("one", 0), wants("two", 1))), env=UNHELD)
+    talk.says("\n> ", f"/verify {bell.ring}; sleep 600")
+    bell.wait()
+    os.write(talk._master, b"\x03")
+    talk.shows("(stopped)")
+    talk.says("\n> ", "/rewind")
+    talk.shows("Enter for none) ")
+    os.write(talk._master, b"\x03")
+    talk.shows("(stopped)")
+    talk.says("\n> ", "/rewind")
+    talk.shows("Enter for none) ")
+    os.write(talk._master, b"\x04")  # Ctrl-D is no answer
+    talk.says("\n> ", "two")
+    talk.quits()
+    assert list(ids(program)) == ["one", "two"]
+
+
+def test_a_claim_is_verified_in_the_sandbox_and_sent_back(program: Any, rehearse: Any, terminal: Any) -> None:
+    outside = program.workspace.parent / "outside"
+    server = rehearse(steps(wants("one", 0), wants(("It failed: exit code 3", "no such luck"), 1)))
+    talk = terminal("chat", "one", server=server)
+    held = "NOT ENFORCED" not in talk.shows("/help")
+    talk.says("\n> ", f"/verify touch {outside} in; echo no such luck; exit 3")
+    talk.says("Send this to M2? [y/N] ", "y")
+    talk.quits()
+    assert "M2 said   │ Done.\n" in talk.seen and "outcome   │ exit code 3\n" in talk.seen
+    assert outside.exists() != held and (program.workspace / "in").exists()
 
 
 # --- trust and the key ------------------------------------------------------------------------------------------------

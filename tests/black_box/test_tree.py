@@ -13,7 +13,8 @@ from minicode.errors import SessionError, UsageError
 from minicode.events import StepStarted, TurnEnded
 from minicode.journal.tree import said
 from minicode.lab.rehearsal import Do, Expect, Fault, Say, Step, Think, steps
-from minicode.start import Plan, start
+from minicode.plan import Plan
+from minicode.start import start
 
 
 def answer(said: str, thoughts: int) -> Step:

@@ -121,13 +121,19 @@ TABLE: dict[str, tuple[list[Entry], list[Message]]] = {
         [user("hi"), reply("a"), result("a", "no", failed=True), aside("w", "minicode")],
         [User("hi"), answer("a"), Results((ToolResult("a", "read", "no\n\n[minicode: w]", failed=True),))],
     ),
-    "a request closes the round to asides": (
-        [user("hi"), reply("a"), result("a"), REQUEST, aside("too late")],
-        [User("hi"), answer("a"), results(a="ok")],
+    "an aside after a request whose answer was given up": (
+        [user("hi"), reply("a"), result("a"), REQUEST, aside("wait"), REQUEST, reply("b"), result("b")],
+        [
+            User("hi"),
+            answer("a"),
+            results(a="ok\n\n[The user says, while you work: wait]"),
+            answer("b"),
+            results(b="ok"),
+        ],
     ),
-    "a late aside is not said in the next round": (
-        [user("hi"), reply("a"), result("a"), REQUEST, aside("too late"), reply("b"), result("b")],
-        [User("hi"), answer("a"), results(a="ok"), answer("b"), results(b="ok")],
+    "an aside with no result to stand in": (
+        [user("hi"), REQUEST, aside("wait"), reply("a"), result("a")],
+        [User("hi"), answer("a"), results(a="ok")],
     ),
     "a question closes the round": (
         [user("hi"), reply("a"), result("a"), user("more")],

@@ -21,7 +21,8 @@ from minicode.model.client import EndpointModel
 from minicode.model.endpoint import Endpoint, endpoint
 from minicode.model.retry import Schedule
 from minicode.session import Session
-from minicode.start import Plan, Started, start
+from minicode.plan import Plan
+from minicode.start import Started, start
 
 BASES = {"anthropic": "/anthropic", "openai": "/v1"}  # so told, there is one surface and nothing to probe
 PATIENCE = 15  # seconds after which a turn that hangs fails its test

@@ -90,13 +90,17 @@ class Snapshots:
         with self._busy, self._reading() as store:
             return tuple(differences(store.tree, store.top(before), store.top(after)))
 
-    def show(self, before: str, after: str, limit: int = 20_000) -> str:
-        """The difference as text: unified diffs, `limit` characters at most, nothing in it that a terminal obeys."""
+    def show(self, before: str, after: str, limit: int = 20_000, at: str = "") -> str:
+        """The difference as text: unified diffs, `limit` characters at most, nothing in it that a terminal obeys.
+
+        at: only this path, and what lies below it.
+        """
         from minicode.workspace.snapshots.changes import describe
 
         with self._busy, self._reading() as store:
             changes = differences(store.tree, store.top(before), store.top(after))
-            return describe(changes, store.get, self._short, limit)
+            wanted = (c for c in changes if not at or c.path == at or _is_inside(c.path, at))
+            return describe(wanted, store.get, self._short, limit)
 
     def conflicts(self, to: str, last: str) -> tuple[str, ...]:
         """The paths for which `restore` would refuse."""

@@ -1,0 +1,1 @@
+"""The Textual face: small widgets over a session and its events."""

@@ -1,0 +1,115 @@
+"""The program on the screen: themes, keys, and which session is open. What is said and done in it is `conversation`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from textual import on, work
+from textual.app import App
+
+from minicode.tui import keymap, themes
+from minicode.tui.bell import Bell
+from minicode.tui.conversation import Conversation
+from minicode.tui.desk import Desk, NoKey, Opened, Wishes
+from minicode.tui.keeping import Kept
+from minicode.tui.keys import Keys
+
+DEMO = -1  # what `run` returns if the demo is wanted
+
+
+class MinicodeApp(App[int]):
+    """`run` returns the exit code, or DEMO. first: what to say at once. trouble: why it could not go on, for whoever
+    ran it to say when the screen is gone."""
+
+    CSS = themes.CSS
+    TITLE = "minicode"
+    ENABLE_COMMAND_PALETTE = True
+
+    def __init__(self, desk: Desk, first: str | None = None, **options: Any) -> None:
+        super().__init__(ansi_color=themes.native_colours(os.environ), **options)
+        self.desk = desk
+        self.trouble: Exception | None = None
+        self.kept = Kept(desk.places.ui)
+        for theme in themes.own():
+            self.register_theme(theme)
+        self.theme = themes.first_theme(self.kept.theme, self.available_themes, os.environ)[0]
+        self.ringer = Bell(self)
+        self.conversation = Conversation(desk, self.ringer, first)
+        self._keys = Keys(self.conversation)
+        self._open = False
+
+    def on_mount(self) -> None:
+        self.push_screen(self.conversation)
+        self.theme_changed_signal.subscribe(self, lambda _: self._dressed())
+        self.call_after_refresh(self.open)
+
+    @work
+    async def open(self) -> None:
+        """After the first frame: the user's files, then the session, while keys are answered already."""
+        self.ringer.begin()
+        problems = self._load_files()
+        try:
+            opened = await self._opened()
+        except Exception as error:  # why: whoever ran us says it, once the screen is gone
+            self.trouble = error
+            self.exit(1)
+            return
+        if opened is None:
+            return
+        problems += self._wish(opened.wishes)
+        await self.conversation.show_session(opened)
+        for problem in problems:
+            self.conversation.tell(problem, "warning")
+        self._open = True
+
+    async def _opened(self) -> Opened | None:
+        while True:
+            try:
+                return await self.desk.open()
+            except NoKey:
+                from minicode.tui.firstrun import FirstRun
+
+                chosen = await self.push_screen_wait(FirstRun(self.desk.accounts))
+                if chosen is None or chosen == "demo":
+                    self.exit(DEMO if chosen else 0)
+                    return None
+
+    def action_key(self, what: str) -> None:
+        """A key of the whole screen."""
+        getattr(self._keys, what)()
+
+    @on(Conversation.Wanted)
+    def _wanted(self, event: Conversation.Wanted) -> None:
+        from minicode.tui import words
+
+        self.run_worker(getattr(words, event.what)(self.conversation, *event.arguments), group="words")
+
+    def _dressed(self) -> None:
+        """In another theme, which is kept once there is a choice of the user's."""
+        self.conversation.dress()
+        if self._open:
+            self.kept.put("theme", self.theme)
+
+    def _load_files(self) -> list[str]:
+        """What is wrong in them, in sentences."""
+        found, problems = themes.load_themes(self.desk.places.themes)
+        for theme in found:
+            self.register_theme(theme)
+        self.conversation.keymap, wrong = keymap.load(self.desk.places.keys)
+        self.set_keymap(keymap.keymap(self.conversation.keymap))
+        if self.kept.theme in self.available_themes:
+            self.theme = self.kept.theme
+        return [*problems, *wrong]
+
+    def _wish(self, wishes: Wishes) -> list[str]:
+        self.ringer.how = wishes.notify
+        self.conversation.look(thinking=wishes.thinking, diff=wishes.diff)
+        if not wishes.theme or self.kept.theme:
+            return []
+        self.theme, wrong = themes.first_theme(wishes.theme, self.available_themes, os.environ)
+        return [wrong] if wrong else []
+
+    async def action_quit(self) -> None:
+        await self.conversation.leave()
+        self.exit(0)

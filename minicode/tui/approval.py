@@ -1,0 +1,350 @@
+"""The panel that asks whether a call may run: all of it to be read, the choices below it, and "no" unless told else."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
+
+from minicode.events import Answer, Asked
+from minicode.tui.asking import change, rule, title, told
+from minicode.tui.keymap import bindings
+from minicode.tui.painting import paint
+from minicode.tui.palette import Palette
+from minicode.tui.panel import MARGIN, Growing, Plan, choices, flowing, listed
+from minicode.tui.rows import Line, Row, Span, lay
+
+SEEN, CALM = 0.5, 0.3  # seconds that the panel was on the screen, and since the last key, before a key is an answer
+_READABLE = 4  # rows of the call that are worth a panel with a choice on each row
+_PATIENCE = 0.02  # seconds that a very long call is laid out at a time
+_RULE = 2  # rows of a rule that stand beside the choices; a longer one is read with the call
+
+
+class Approval(Widget, can_focus=True):
+    """Shows what was asked, one after the other. A key or click that was meant for something else is no answer: it
+    counts only after the panel has been seen for SEEN seconds and no key has come for CALM."""
+
+    DEFAULT_CSS = """
+    Approval {
+        display: none; width: 1fr; height: auto; padding: 0 1; overflow: hidden;
+        background: $surface; border-left: outer $warning;
+    }
+    Approval.-asking { display: block; }
+    Approval.-host { border-left: outer $error; }
+    Approval > Input, Approval > Input:focus {
+        dock: bottom; height: 1; border: none; padding: 0 0 0 5; background: transparent;
+    }
+    """
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *bindings("approval"),
+        Binding("up", "move(-1)", show=False),
+        Binding("down", "move(1)", show=False),
+        Binding("enter", "choose", show=False),
+        Binding("space,pagedown", "page_down", show=False),
+        Binding("b,pageup", "page_up", show=False),
+        Binding("r", "raw", show=False),
+    ]
+
+    class Answered(Message):
+        """The user has chosen. The panel has gone on to the next one, if any waits."""
+
+        def __init__(self, call_id: str, answer: Answer) -> None:
+            self.call_id = call_id
+            self.answer = answer
+            super().__init__()
+
+    class Typed(Message):
+        """Text that was typed before the panel could be read, or pasted: it was meant for the prompt."""
+
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
+
+    def __init__(
+        self,
+        palette: Palette,
+        *,
+        signs: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        id: str | None = None,
+    ) -> None:
+        """signs: False says in words what a sign would. clock: seconds."""
+        super().__init__(id=id)
+        self.palette = palette
+        self.signs = signs
+        self._clock = clock
+        self._waiting: list[Asked] = []
+        self._answered = 0  # questions since there was none
+        self._chosen = 0  # place among the choices
+        self._top = 0  # first row of the sheet that is seen
+        self._is_change = self._raw = self._was_ready = False
+        self._seen: float | None = None  # since when it has been on the screen
+        self._key = float("-inf")  # when the last key came that was no answer
+        self._timer: Timer | None = None
+        self._sheets: dict[tuple[int, bool], Growing] = {}
+        self._plan: tuple[int, int, Plan] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many are asked for, the one that is shown among them."""
+        return len(self._waiting)
+
+    @property
+    def ready(self) -> bool:
+        """Whether a key is an answer now."""
+        now = self._clock()
+        return self._seen is not None and now - self._seen >= SEEN and now - self._key >= CALM
+
+    def ask(self, asked: Asked) -> None:
+        """Show it, or let it wait for those before it."""
+        self._waiting.append(asked)
+        if len(self._waiting) == 1:
+            self._answered = 0
+            self._present()
+        else:
+            self._changed()
+
+    def forget(self, call_id: str = "") -> None:
+        """It is settled elsewhere, as by an interruption. Without an id: all are."""
+        shown = self._waiting[:1]
+        self._waiting = [asked for asked in self._waiting if call_id and asked.call.id != call_id]
+        if self._waiting[:1] != shown:
+            self._present()
+        else:
+            self._changed()
+
+    # When it can be answered.
+
+    def on_mount(self) -> None:
+        self._present()
+
+    def _present(self) -> None:
+        """The first that waits, from its beginning, with "no" chosen."""
+        self._chosen, self._top, self._seen = 0, 0, None
+        self._raw = self._was_ready = False
+        self._sheets.clear()
+        self.set_class(bool(self._waiting), "-asking")
+        self.set_class(bool(self._waiting) and self._waiting[0].wants == "host", "-host")
+        self._is_change = bool(self._waiting and change(self._waiting[0]))
+        if not self.is_mounted:
+            return
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.query(Input).remove()
+        if self._waiting:
+            self.focus()
+            self.call_after_refresh(self._on_screen)
+        self._changed()
+
+    def _on_screen(self) -> None:
+        if self._waiting and self._seen is None:
+            self._seen = self._clock()
+            self._watch()
+
+    def _watch(self) -> None:
+        if self._timer is None and self._seen is not None:
+            self._timer = self.set_interval(0.05, self._look)
+
+    def _look(self) -> None:
+        """Until it can be answered and all of it is laid out."""
+        sheet = self._planned(*self.size).sheet
+        sheet.for_a_while(_PATIENCE)
+        if self.ready and sheet.done and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if self.ready != self._was_ready:
+            self._was_ready = self.ready
+            self._changed()
+        else:
+            self.refresh()
+
+    def on_resize(self) -> None:
+        self._watch()
+
+    def on_key(self, event: events.Key) -> None:
+        """Before the bindings see it."""
+        if not self._waiting or self.ready:
+            return
+        event.stop()
+        event.prevent_default()
+        self._key = self._clock()
+        self._watch()
+        if event.is_printable and event.character:
+            self.post_message(self.Typed(event.character))
+
+    # What is on the screen.
+
+    def _changed(self) -> None:
+        self._plan = None
+        self.refresh(layout=True)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """At most three quarters of the screen, so that there is room for the prompt and the status line."""
+        most = max(min(viewport.height * 3 // 4, viewport.height - 2), 3)
+        return self._planned(width, most).height if self._waiting else 0
+
+    def _planned(self, width: int, most: int) -> Plan:
+        """What fits into so many rows: the choices always, the call in a window, if need be a very small one."""
+        if self._plan is None or self._plan[:2] != (width, most):
+            self._plan = width, most, self._fitted(width, most)
+        return self._plan[2]
+
+    def _fitted(self, width: int, most: int) -> Plan:
+        asked, offered = self._waiting[0], choices(self._waiting[0])
+        heading = Line((*title(asked), *self._standing()))
+        head = lay([heading], width)
+        kept = rule(asked)
+        apart = len(lay([kept], width)) > _RULE
+        sheet = self._sheet(width, apart)
+        beside = Line(()) if apart else kept
+        foot, places = listed(offered, self._chosen, width, self._keys(), beside, self.ready, self.signs)
+        rows = len(sheet.upto(most))
+        free = most - len(head) - len(foot) - 1
+        if free >= min(_READABLE, rows):
+            return Plan(head, [], sheet, min(rows, free), True, foot, places)
+        foot, places = flowing(offered, self._chosen, width, self.ready, self.signs)
+        room = max(width - MARGIN, 1)
+        sheet, lead = self._sheet(room, True), lay([heading], room)
+        rows = len(lead) + len(sheet.upto(most))
+        return Plan([], lead, sheet, min(rows, max(most - len(foot), 1)), False, foot, places)
+
+    def _standing(self) -> list[Span]:
+        """Which of how many it is, and whether it can be answered."""
+        among = len(self._waiting) + self._answered
+        spans = [Span(f"  {self._answered + 1} of {among}", "dim")] if among > 1 else []
+        return spans if self.ready else [*spans, Span("  wait…", "warning")]
+
+    def _sheet(self, width: int, with_rule: bool) -> Growing:
+        key = width, with_rule
+        if key not in self._sheets:
+            if len(self._sheets) > 2:  # of another size of the terminal
+                self._sheets.clear()
+            lines = told(self._waiting[0], width, raw=self._raw, with_rule=with_rule, signs=self.signs)
+            self._sheets[key] = Growing(lines, width)
+        return self._sheets[key]
+
+    def _keys(self) -> dict[str, str]:
+        """The key of each action, as the user has it."""
+        keys = {binding.id or "": binding.key.partition(",")[0] for binding in bindings("approval")}
+        if self.has_focus:
+            for active in self.screen.active_bindings.values():
+                if active.node is self and active.binding.id:
+                    keys[active.binding.id] = self.app.get_key_display(active.binding)
+        return keys
+
+    def render_line(self, y: int) -> Strip:
+        width, height = self.size
+        if not self._waiting or not width:
+            return Strip.blank(width, self.rich_style)
+        plan = self._planned(width, height)
+        self._top = top = plan.within(self._top)
+        at = y - len(plan.head)
+        if at < 0:
+            return self._painted(plan.head[y], width)
+        if at < plan.window:
+            row = plan.row(top + at)
+            if plan.gap or at < plan.window - 1:
+                return self._painted(row, width)
+            room = max(width - MARGIN, 0)
+            return Strip.join([self._painted(row, room), self._painted(plan.margin(top, self.signs), width - room)])
+        if plan.gap and at == plan.window:
+            more = "" if not self._is_change else "the change (r)" if self._raw else "as M2 wrote it (r)"
+            return self._painted(plan.below(top, more, self.signs), width)
+        at -= plan.window + plan.gap
+        return self._painted(plan.foot[at] if at < len(plan.foot) else Row(()), width)
+
+    def _painted(self, row: Row, width: int) -> Strip:
+        return Strip(paint(row, width, self.palette, self.rich_style))
+
+    # What the user does.
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return bool(self._waiting)
+
+    def action_move(self, by: int) -> None:
+        """The choice above or below; from the line of words back to the choices."""
+        if words := self.query(Input):
+            words.remove()
+            self.focus()
+        else:
+            self._chosen = (self._chosen + by) % len(choices(self._waiting[0]))
+        self._changed()
+
+    def action_choose(self) -> None:
+        self.action_answer(choices(self._waiting[0])[self._chosen].answer)
+
+    def action_answer(self, how: str) -> None:
+        """how: the answer of a Choice; one that is not offered is none."""
+        offered = [choice.answer for choice in choices(self._waiting[0])]
+        if how not in offered:
+            return
+        if how == "deny":
+            self._answer(Answer(False))
+        elif how != "no":
+            self._answer(Answer(True, how))
+        elif not self.query(Input):
+            self._chosen = offered.index(how)
+            self._changed()
+            words = Input(placeholder="No. What M2 should do instead, or just Enter", compact=True)
+            self.mount(words)
+            words.focus()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """A paste is never an answer."""
+        event.stop()
+        self.post_message(self.Typed(event.text))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self._answer(Answer(False, say=event.value.strip()))
+
+    def _answer(self, answer: Answer) -> None:
+        asked = self._waiting.pop(0)
+        self._answered += 1
+        self._present()
+        self.post_message(self.Answered(asked.call.id, answer))
+
+    def action_raw(self) -> None:
+        """A change of a file as a diff, or as M2 wrote it."""
+        self._raw, self._top = not self._raw, 0
+        self._sheets.clear()
+        self._watch()
+        self._changed()
+
+    def action_page_down(self) -> None:
+        self._scroll(pages=1)
+
+    def action_page_up(self) -> None:
+        self._scroll(pages=-1)
+
+    def _scroll(self, *, pages: int = 0, rows: int = 0) -> None:
+        if self._waiting:
+            plan = self._planned(*self.size)
+            self._top = plan.within(self._top + rows + pages * max(plan.window - 1, 1))
+            self.refresh()
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(rows=2)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(rows=-2)
+
+    def on_click(self, event: events.Click) -> None:
+        event.stop()
+        at = event.get_content_offset(self)
+        chosen = self._planned(*self.size).at(at.x, at.y) if at and self._waiting else None
+        if chosen and self.ready:
+            self.action_answer(chosen.answer)

@@ -1,0 +1,116 @@
+"""Textual's driver, mended where a real terminal breaks it: a closed window, a stop, a paste that is no text."""
+
+from __future__ import annotations
+
+import codecs
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from textual import constants, events
+from textual._xterm_parser import XTermParser
+from textual.drivers.linux_driver import LinuxDriver
+
+from minicode.tui.modes import Terminal
+
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+
+
+class ScreenDriver(LinuxDriver):
+    """Tells `terminal` when it takes the terminal, and lets it put everything back."""
+
+    terminal: ClassVar[Terminal]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._file = _Lasting()  # type: ignore[assignment]
+
+    def start_application_mode(self) -> None:
+        if self.terminal.taken:  # SIGCONT after a SIGSTOP that nobody could see
+            self.suspend_application_mode()
+        self.terminal.taken = True
+        again = self._writer_thread is not None
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        if again:  # after `fg` the screen is empty
+            self._app.call_later(self._app.refresh, layout=True)
+
+    def stop_application_mode(self) -> None:
+        super().stop_application_mode()
+        self.close()  # all is written before we write
+        self.terminal.restore()
+
+    def write(self, data: str) -> None:
+        if self.terminal.taken and self._writer_thread is not None:
+            super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Textual's ends with a traceback at the first byte that is no UTF-8, spins at the end of the input, looks for
+        a lone Esc only ten times a second, and takes what follows an escape in a paste for keys."""
+        parser, pastes = XTermParser(self._debug), _Pastes()
+        decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        hurry = 0.0  # till then what was read may be the begin of more
+        while not self.exit_event.is_set():
+            now = time.monotonic()
+            if select.select([0], [], [], 0.01 if now < hurry else 0.1)[0]:
+                data = b""
+                with suppress(OSError):
+                    data = os.read(0, 1 << 12)
+                if not data:  # the window is closed: SIGHUP says so
+                    self.exit_event.wait()
+                    return
+                hurry = now + 2 * constants.ESCAPE_DELAY
+                for pasted, text in pastes.split(decode(data)):
+                    if pasted:
+                        self.process_message(events.Paste(text.replace("\0", "")))
+                    elif text:  # the parser takes "" for the end of all
+                        for event in parser.feed(text):
+                            self.process_message(event)
+            for event in parser.tick():
+                self.process_message(event)
+
+
+class _Pastes:
+    """Tells what was pasted from what was typed."""
+
+    def __init__(self) -> None:
+        self._inside = False
+        self._parts: list[str] = []
+        self._held = ""  # the end of what came, which may be the first half of a mark
+
+    def split(self, text: str) -> Iterator[tuple[bool, str]]:
+        """(pasted, text) for each piece; a paste comes when all of it is there."""
+        text = self._held + text
+        self._held = ""
+        while self._inside or _BEGIN in text:
+            before, mark, rest = text.partition(_END if self._inside else _BEGIN)
+            if not mark:
+                whole = max(len(text) - len(_END) + 1, 0)
+                self._parts.append(text[:whole])
+                self._held = text[whole:]
+                return
+            yield self._inside, "".join((*self._parts, before))
+            self._parts.clear()
+            self._inside, text = not self._inside, rest
+        for size in (5, 4, 3):  # less of it may be a key that is whole
+            if text.endswith(_BEGIN[:size]):
+                text, self._held = text[:-size], text[-size:]
+        yield False, text
+
+
+class _Lasting:
+    """Standard error for the thread that writes frames: were it to die of a closed window, all would wait for it."""
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):
+            sys.__stderr__.write(text)  # type: ignore[union-attr]
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.__stderr__.flush()  # type: ignore[union-attr]
+
+    def fileno(self) -> int:
+        return 2

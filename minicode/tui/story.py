@@ -1,0 +1,259 @@
+"""Events become blocks: the same way for a turn that runs and for one that is on record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol, assert_never
+
+from minicode import plain
+from minicode.events import (
+    Alarm,
+    Asked,
+    CallDone,
+    CallForming,
+    CallSaid,
+    CallStarted,
+    Denied,
+    Event,
+    Folded,
+    Noted,
+    ReplyDone,
+    Retrying,
+    StepStarted,
+    TextDelta,
+    ThinkingDelta,
+    TurnEnded,
+    TurnStarted,
+    Withdrawn,
+)
+from minicode.messages import Call, Reply, Usage
+from minicode.show import Line, Output, Show, Tests, Todos
+from minicode.text import clean, count
+from minicode.tui.blocks import Block, Note, Said, Thought
+from minicode.tui.doings import Answer, Doing
+
+_REASONS = {
+    "cancelled": "stopped",
+    "turns": "turn limit",
+    "money": "budget",
+    "tokens": "token limit",
+    "time": "time is up",
+}
+
+
+class Paper(Protocol):
+    """Where blocks go."""
+
+    def add(self, *blocks: Block) -> None: ...
+    def touch(self, block: Block) -> None: ...
+
+
+class Story:
+    """One conversation. price: what a turn cost in dollars, None if that is not known. todos: the newest list.
+
+    step: counts over the whole conversation, so that a thought and what it led to are known to belong together.
+    """
+
+    def __init__(self, paper: Paper, price: Callable[[Usage], float | None] = lambda usage: None) -> None:
+        self._paper = paper
+        self._price = price
+        self.step = 0
+        self.todos: Todos | None = None
+        self.cost = 0.0
+        self._now: Thought | Answer | None = None  # what the stream goes into
+        self._streamed: list[Thought | Answer] = []  # in this step
+        self._forming: dict[int, Doing] = {}
+        self._calls: dict[str, Doing] = {}
+        self._said = ""  # that the next TurnStarted would say again
+
+    def said(self, text: str, mark: str = "❯") -> None:
+        """Shown at once; the turn's own word of it comes when it is on disk."""
+        self._said = text
+        self._paper.add(Said(clean(text), mark))
+
+    def note(self, text: str, style: str = "dim", gap: int = 0) -> None:
+        self._paper.add(Note(clean(text).rstrip("\n"), style, gap))
+
+    def put(self, block: Block) -> None:
+        """Something that is no event."""
+        self._paper.add(block)
+
+    def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
+        match event:
+            case TurnStarted(_, text):
+                if text != self._said:
+                    self._paper.add(Said(clean(text)))
+                self._said = ""
+            case StepStarted():
+                self.step += 1
+                self._end_stream()
+                self._streamed.clear()
+                self._forming.clear()
+            case ThinkingDelta(text):
+                self._stream(Thought, text)
+            case TextDelta(text):
+                self._stream(Answer, text)
+            case CallForming(number, name, fragment):
+                self._form(number, name, fragment)
+            case Withdrawn():
+                self._withdraw()
+            case Retrying(attempt, tries, wait, reason):
+                self.note(f"try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s.", "warning")
+            case ReplyDone(reply):
+                self._reply(reply)
+            case CallStarted(call):
+                self._doing(call)
+            case CallSaid(call_id, text):
+                if doing := self._calls.get(call_id):
+                    doing.say(text)
+                    self._paper.touch(doing)
+            case Asked(call):
+                doing = self._doing(call)
+                doing.state = "wait"
+                self._paper.touch(doing)
+            case Denied(call, reason, by):
+                doing = self._doing(call)
+                doing.state, doing.reason = "no", f"{by}: {reason}"
+                self._paper.touch(doing)
+            case CallDone():
+                self._done(event)
+            case Alarm(call_id, text):
+                if doing := self._calls.get(call_id):
+                    doing.alarms.append(text)
+                    self._paper.touch(doing)
+                else:
+                    self.note(text, "bad")
+            case Folded(_, _, before, after, thoughts, clipped):
+                self.note(plain.folded(before, after, thoughts, clipped), gap=1)
+            case Noted(level, text):
+                self.note(text, {"info": "dim", "error": "bad"}.get(level, "warning"))
+            case TurnEnded():
+                self._turn_ended(event)
+            case _:
+                assert_never(event)
+
+    def _stream(self, kind: type[Thought] | type[Answer], text: str) -> None:
+        text = clean(text)
+        if not isinstance(self._now, kind):
+            if not text.strip():
+                return
+            self._end_stream()
+            self._now = kind(self.step, running=True)
+            self._streamed.append(self._now)
+            self._now.append(text.lstrip("\n"))
+            self._paper.add(self._now)
+            return
+        self._now.append(text)
+        self._paper.touch(self._now)
+
+    def _end_stream(self) -> None:
+        if self._now is not None:
+            self._now.finish()
+            self._paper.touch(self._now)
+        self._now = None
+
+    def _form(self, number: int, name: str, fragment: str) -> None:
+        self._end_stream()
+        doing = self._forming.get(number)
+        if doing is None:
+            doing = self._forming[number] = Doing(self.step, clean(name))
+            self._paper.add(doing)
+        doing.name = clean(name) or doing.name
+        doing.forming(fragment)
+        self._paper.touch(doing)
+
+    def _withdraw(self) -> None:
+        self._end_stream()
+        for block in self._streamed:
+            if isinstance(block, Thought):
+                block.void = "cut off, does not count"
+            else:
+                block.void = True
+            self._paper.touch(block)
+        self._streamed.clear()
+        for doing in self._forming.values():
+            doing.state, doing.reason, doing.running = "bad", "cut off, does not count", False
+            self._paper.touch(doing)
+        self._forming.clear()
+
+    def _reply(self, reply: Reply) -> None:
+        """What was not streamed is shown now, and the calls are known."""
+        self._end_stream()
+        if not self._streamed:
+            for thought in reply.thinking:
+                if thought.text.strip():
+                    self._keep(Thought(self.step, clean(thought.text).strip("\n")))
+            if reply.text.strip():
+                self._keep(Answer(self.step, clean(reply.text)))
+        led = next((_title(call) for call in reply.calls), "")
+        for block in self._streamed:
+            if isinstance(block, Thought):
+                block.led = led
+                self._paper.touch(block)
+        self._calls = {}
+        for number, call in enumerate(reply.calls):
+            doing = self._forming.get(number) or Doing(self.step, clean(call.name))
+            doing.call, doing.name, doing.repairs = call, clean(call.name), tuple(call.repairs)
+            doing.state = "run"
+            if number in self._forming:
+                self._paper.touch(doing)
+            else:
+                self._paper.add(doing)
+            self._calls[call.id] = doing
+        self._streamed.clear()
+        self._forming.clear()
+
+    def _keep(self, block: Thought | Answer) -> None:
+        block.finish()
+        self._streamed.append(block)
+        self._paper.add(block)
+
+    def _doing(self, call: Call) -> Doing:
+        doing = self._calls.get(call.id)
+        if doing is None:
+            doing = self._calls[call.id] = Doing(self.step, clean(call.name), call)
+            self._paper.add(doing)
+        elif doing.state == "wait":
+            doing.state = "run"
+            self._paper.touch(doing)
+        return doing
+
+    def _done(self, event: CallDone) -> None:
+        doing = self._doing(event.call)
+        doing.done(event.result, event.show, event.seconds)
+        if doing.state != "no":
+            doing.summary = clean(summary(event.show, event.result.text, event.result.failed))
+        self.todos = next((block for block in event.show if isinstance(block, Todos)), self.todos)
+        self._paper.touch(doing)
+
+    def _turn_ended(self, event: TurnEnded) -> None:
+        self._end_stream()
+        for doing in self._forming.values():
+            doing.state, doing.reason, doing.running = "bad", "cut off", False
+            self._paper.touch(doing)
+        self._forming.clear()
+        cost = self._price(event.usage)
+        self.cost += cost or 0.0
+        if event.error:
+            self.note(event.error, "bad", gap=1)
+        ended = _REASONS.get(event.reason, "")
+        self.note(plain.footer(event, ended, cost).removesuffix(" · "), gap=0 if event.error else 1)
+
+
+def _title(call: Call) -> str:
+    return clean(f"{call.name} {plain.brief(dict(call.arguments))}")
+
+
+def summary(show: tuple[Show, ...], text: str, failed: bool) -> str:
+    """What a call came to, in a few words."""
+    for block in show:
+        match block:
+            case Tests(passed, bad, skipped):
+                return f"{passed} passed, {bad} failed" + (f", {skipped} skipped" if skipped else "")
+            case Output(said):
+                last = text.rstrip().rpartition("\n")[2]
+                return last.strip("[]") if last.startswith("[") else count(said.count("\n") + 1, "line")
+            case Line(words) if not failed:
+                return words.strip().split("\n")[0][:120]
+    first = next((line for line in text.split("\n") if line.strip()), "").strip()
+    return first[:120] if failed or not show else ""

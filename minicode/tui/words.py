@@ -1,0 +1,175 @@
+"""What slash words, `!` and the pickers do on this screen. Words that need no screen are obeyed by the desk."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from textual.app import SuspendNotSupported
+
+from minicode.text import clean
+from minicode.tui.conversation import Conversation
+from minicode.tui.doings import Doing
+
+THINKING = ("folded", "live", "full")
+
+
+async def obey(screen: Conversation, line: str) -> None:
+    word, _, rest = line.strip().partition(" ")
+    if own := _OWN.get(word.lower()):
+        await own(screen, rest.strip())
+        return
+    if screen.turns is None:
+        screen.tell("The session is still being opened; a moment.", "warning")
+        return
+    screen.said.clear()
+    if not await screen.desk.obey(line, screen):
+        await screen.app.action_quit()
+        return
+    if screen.turns.session is not screen.desk.opened().session:
+        await screen.show_session(screen.desk.opened())
+    elif word in _MOVES:
+        await screen.retell(screen.turns.session)
+        for said in list(screen.said):
+            screen.tell(said)
+    screen.settle()
+
+
+async def show_help(screen: Conversation, rest: str = "") -> None:
+    from minicode.tui.help import Help
+
+    if word := await screen.app.push_screen_wait(Help(screen.desk.words(), screen.keymap)):
+        screen.prompt.give(f"{word} ")
+
+
+async def _resume(screen: Conversation, rest: str) -> None:
+    from minicode.tui.picker import Picker
+
+    if rest:
+        await go_over(screen, rest)
+        return
+    current = screen.turns.session.journal.id if screen.turns else ""
+    if picked := await screen.app.push_screen_wait(Picker(screen.desk.sessions, current)):
+        await go_over(screen, picked.id, picked.fork)
+
+
+async def go_over(screen: Conversation, key: str, fork: bool = False) -> None:
+    """To another session; if that cannot be had, this one goes on."""
+    if _busy(screen):
+        return
+    try:
+        await screen.show_session(await screen.desk.go_over(key, fork))
+    except ValueError as error:
+        screen.tell(str(error), "bad")
+
+
+async def rewind(screen: Conversation, rest: str = "") -> None:
+    from minicode.tui.rewind import Rewind
+
+    if _busy(screen):
+        return
+    back = await screen.app.push_screen_wait(Rewind(screen.desk.past, rest))
+    if back is None:
+        return
+    try:
+        said, lines = await screen.desk.rewind(back.message, back.conversation, back.files, back.force)
+    except ValueError as error:
+        screen.tell(str(error), "bad")
+        return
+    await screen.retell(screen.desk.opened().session)
+    screen.settle()
+    for line in lines:
+        screen.tell(line)
+    if back.conversation:
+        screen.prompt.give(said)
+
+
+async def _tree(screen: Conversation, rest: str) -> None:
+    from minicode.tui.tree import Branches
+
+    if way := await screen.app.push_screen_wait(Branches(screen.desk.tree)):
+        if way.how == "rewind":
+            await rewind(screen, way.message)
+        else:
+            await obey(screen, f"/switch {way.message}")
+
+
+async def _theme(screen: Conversation, rest: str) -> None:
+    themes = sorted(screen.app.available_themes)
+    if rest in themes:
+        screen.app.theme = rest
+    elif rest:
+        screen.tell(f"There is no theme {rest!r}; there are {', '.join(themes)}.", "warning")
+    else:
+        screen.app.search_themes()
+
+
+async def _thinking(screen: Conversation, rest: str) -> None:
+    if rest == "pane":
+        screen.pane.toggle()
+    elif rest in THINKING:
+        screen.look(thinking=rest)
+    elif rest:
+        screen.tell(f"Write after /thinking one of {', '.join(THINKING)}, or pane.", "warning")
+    else:
+        now = THINKING.index(screen.transcript.look.thinking)
+        screen.notify(f"Thoughts: {screen.look(thinking=THINKING[(now + 1) % len(THINKING)]).thinking}")
+
+
+def _busy(screen: Conversation) -> bool:
+    if screen.turns is None or screen.turns.running:
+        screen.tell("A turn is running: stop it first (Esc).", "warning")
+        return True
+    return False
+
+
+_OWN: dict[str, Callable[[Conversation, str], Awaitable[None]]] = {
+    "/help": show_help,
+    "/resume": _resume,
+    "/sessions": _resume,
+    "/rewind": rewind,
+    "/undo": rewind,
+    "/tree": _tree,
+    "/theme": _theme,
+    "/thinking": _thinking,
+}
+_MOVES = ("/redo", "/switch")  # another branch is the live one after them
+
+
+async def shell(screen: Conversation, command: str, private: bool) -> None:
+    """The user's own command, with the user's rights. M2 hears of it with the next message, unless it is private."""
+    if not command or screen.turns is None:
+        return
+    screen.tell("")
+    doing = Doing(0, f"{'!!' if private else '!'} {clean(command)}")
+    screen.story.put(doing)
+
+    def live(text: str) -> None:
+        doing.say(text)
+        screen.transcript.touch(doing)
+
+    try:
+        code, output = await screen.desk.shell(command, live)
+    except (ValueError, asyncio.CancelledError) as error:
+        doing.ended(f"stopped{f': {error}' if str(error) else ''}", "", failed=True)
+        screen.transcript.touch(doing)
+        return
+    doing.ended(f"exit code {code}", output, failed=code != 0)
+    screen.transcript.touch(doing)
+    told = f"[The user ran `{command}`: exit code {code}.\n{output}\n]"
+    screen.turns.session.overhear("" if private else told, command=command, code=code)
+
+
+async def write_in_editor(screen: Conversation) -> None:
+    """The terminal is the editor's meanwhile; what M2 does goes on."""
+    from minicode.tui.editor import edit
+
+    text = screen.prompt.value
+    try:
+        with screen.app.suspend():
+            text = await asyncio.to_thread(edit, text)
+    except SuspendNotSupported:
+        screen.tell("There is no terminal here that an editor could have.", "warning")
+    except (OSError, ValueError) as error:
+        screen.tell(str(error), "warning")
+    screen.prompt.give(text)
