@@ -22,7 +22,7 @@ def login(region: str | None = None) -> int:
     if region is not None and region not in REGIONS:
         raise UsageError(f"--region {region}: there is no such region. It is international or china.")
     asks = sys.stdin is not None and sys.stdin.isatty()
-    key = _plausible(_asked() if asks else _piped())
+    key = plausible(_asked() if asks else _piped())
     if region is None and asks:
         region = _asked_region()
     where = keys.store(key, paths.places().config, REGIONS[region] if region else "")
@@ -58,7 +58,7 @@ def _piped() -> str:
     return text
 
 
-def _plausible(text: str) -> str:
+def plausible(text: str) -> str:
     """The key without the white space around it. A refusal does not repeat it."""
     key = text.strip()
     if not (key.isascii() and key.isprintable()) or " " in key:

@@ -22,8 +22,8 @@ class ScreenFiles:
         self._workspace = workspace
 
     async def names(self) -> Sequence[str]:
-        """By git where it can: that is quicker than to look at each file. None where they cannot be listed, since a name
-        can be written without."""
+        """By git where it can: that is quicker than to look at each file. None where they cannot be listed, since one
+        can do without."""
         root = self._workspace.root
         try:
             with suppress(Refused):  # there is no git

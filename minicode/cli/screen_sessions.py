@@ -255,10 +255,10 @@ class KeptAccounts:
         self._config = config
 
     def doubt(self, key: str) -> str:
-        return _doubt(lambda: login._plausible(key))
+        return _doubt(lambda: login.plausible(key))
 
     async def keep(self, key: str, region: str) -> str:
-        return await _aside(lambda: keys.store(login._plausible(key), self._config, login.REGIONS[region]))
+        return await _aside(lambda: keys.store(login.plausible(key), self._config, login.REGIONS[region]))
 
     def doubt_address(self, base_url: str) -> str:
         if not base_url.strip():

@@ -111,5 +111,8 @@ class MinicodeApp(App[int]):
         return [wrong] if wrong else []
 
     async def action_quit(self) -> None:
-        await self.conversation.leave()
         self.exit(0)
+
+    async def on_unmount(self) -> None:
+        """However it ends: what runs is stopped, and its end is on disk."""
+        await self.conversation.leave()

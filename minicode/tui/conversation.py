@@ -45,6 +45,7 @@ class Conversation(Screen[None]):
     #left { width: 1fr; }
     #left > Transcript { height: 1fr; display: none; }
     #chain { height: 1fr; }
+    Conversation { overflow: hidden; }
     Conversation.-told Welcome { display: none; }
     Conversation.-told #left > Transcript { display: block; }
     Conversation.-asking Prompt { display: none; }
@@ -143,10 +144,11 @@ class Conversation(Screen[None]):
         return True
 
     async def leave(self) -> None:
-        """What runs is stopped, and its end is on disk."""
+        """What runs is stopped, and the session closed."""
         if self.turns:
             self.turns.stop()
             await self.turns.done()
+        await self.desk.close()
 
     # What the user says
 
@@ -337,5 +339,5 @@ class Conversation(Screen[None]):
         self.look(signs=not plain_signs(self.app.current_theme))
         self.transcript.repaint(palette)
         self.pane.repaint(palette)
-        self.approval.palette = palette
+        self.approval.palette, self.approval.signs = palette, self.transcript.look.signs
         self.approval.refresh()

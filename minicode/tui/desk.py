@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from minicode.events import Event
 from minicode.messages import Usage
-from minicode.tui.cards import Sessions
-from minicode.tui.completion import FileNames, WordHelp
-from minicode.tui.firstrun import Accounts
-from minicode.tui.rewind import Rewinds
-from minicode.tui.status import Repo
-from minicode.tui.tree import Tree
 
-if TYPE_CHECKING:  # it is there when the session is opened, after the first frame
+if TYPE_CHECKING:  # what is dear is there when the session is opened, after the first frame
     from minicode.session import Session
+    from minicode.tui.cards import Sessions
+    from minicode.tui.completion import FileNames, WordHelp
+    from minicode.tui.firstrun import Accounts
+    from minicode.tui.rewind import Rewinds
+    from minicode.tui.status import Repo
+    from minicode.tui.tree import Tree
 
 
 class Places(NamedTuple):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from minicode.messages import Call, ToolResult
 from minicode.plain import brief
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
-from minicode.text import clean, count
+from minicode.text import clean
 from minicode.tui.blocks import Block, Look
 from minicode.tui.rows import Line as Text
 from minicode.tui.rows import Row, Span, lay
@@ -179,11 +179,8 @@ class Doing(Block):
                 and not (isinstance(block, Output) and self.state == "bad")
             ):
                 continue
-            made = lines_of(block, width, opened, split=look.split(width), signs=look.signs)
             most = _MOST if opened else _SEEN
-            found += made[:most]
-            if made[most:]:
-                found.append(Text((Span(f"… {count(len(made) - most, 'more line')}: open it", "dim"),)))
+            found += lines_of(block, width, opened, split=look.split(width), signs=look.signs, most=most)
         if opened and self.result and not any(isinstance(block, Output | Diff) for block in self.show):
             found += lines_of(Output(self.result.text), width, True, signs=look.signs)
         return found

@@ -13,10 +13,12 @@ from typing import Any, ClassVar
 
 from textual import constants, events
 from textual._xterm_parser import XTermParser
+from textual.app import ScreenError
 from textual.drivers.linux_driver import LinuxDriver
 
 from minicode.tui.modes import Terminal
 
+_PATIENCE = 3.0  # seconds
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 
 
@@ -53,6 +55,7 @@ class ScreenDriver(LinuxDriver):
         parser, pastes = XTermParser(self._debug), _Pastes()
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         hurry = 0.0  # till then what was read may be the begin of more
+        self._wait_for_focus()
         while not self.exit_event.is_set():
             now = time.monotonic()
             if select.select([0], [], [], 0.01 if now < hurry else 0.1)[0]:
@@ -71,6 +74,14 @@ class ScreenDriver(LinuxDriver):
                             self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)
+
+    def _wait_for_focus(self) -> None:
+        """Keys that come before there is a widget to take them are left with the kernel: Textual would drop them."""
+        end = time.monotonic() + _PATIENCE
+        while time.monotonic() < end and not self.exit_event.wait(0.005):
+            with suppress(ScreenError):
+                if self._app.focused is not None:
+                    return
 
 
 class _Pastes:

@@ -59,7 +59,7 @@ class FirstRun(Sheet[str | None]):
     FirstRun { align: center middle; }
     FirstRun > * { max-width: 84; }
     FirstRun > #why { height: auto; margin-bottom: 1; }
-    FirstRun > Listing { height: auto; max-height: 100%; }
+    FirstRun > Listing { height: 1fr; max-height: 10; }
     FirstRun.-short > #why { display: none; }
     """
 

@@ -50,7 +50,7 @@ class Keys:
         elif self._twice("clear_or_quit"):
             screen.run_worker(screen.app.action_quit())
         else:
-            screen.notify("Once more to quit.", timeout=TWICE)
+            screen.status.hint("Once more to quit", TWICE)
 
     def quit_if_empty(self) -> None:
         if not self._screen.prompt.value:
@@ -77,7 +77,7 @@ class Keys:
     def background(self) -> None:
         turns = self._screen.turns
         if not (turns and turns.background()):
-            self._screen.notify("No command runs.", timeout=TWICE)
+            self._screen.status.hint("No command runs")
 
     def command_palette(self) -> None:
         self._screen.app.action_command_palette()
@@ -93,10 +93,16 @@ class Keys:
         self._screen.app.action_suspend_process()
 
     def page_up(self) -> None:
-        self._screen.transcript.scroll_page_up(animate=False)
+        if self._screen.approval.waiting:
+            self._screen.approval.action_page_up()
+        else:
+            self._screen.transcript.scroll_page_up(animate=False)
 
     def page_down(self) -> None:
-        self._screen.transcript.scroll_page_down(animate=False)
+        if self._screen.approval.waiting:
+            self._screen.approval.action_page_down()
+        else:
+            self._screen.transcript.scroll_page_down(animate=False)
 
     def mark_up(self) -> None:
         self._screen.transcript.marked_next(-1)

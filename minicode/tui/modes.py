@@ -111,4 +111,7 @@ def _watch() -> None:
     poll = select.poll()
     poll.register(0, 0)
     poll.poll()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in (1, 2):  # or the last words would fail
+        os.dup2(nowhere, fd)
     os.kill(os.getpid(), signal.SIGHUP)

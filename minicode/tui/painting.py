@@ -83,8 +83,7 @@ def _restyled(segments: list[Segment], begin: int, end: int, style: Style) -> li
 
 
 def _marked(segments: list[Segment], style: Style) -> list[Segment]:
-    """A bar in the first cell, if that is empty."""
+    """A bar in the first cell; a sign that stands there is reversed."""
     text, own, _ = segments[0]
-    if not text.startswith(" "):
-        return segments
-    return [Segment("▎", (own or Style()) + style), Segment(text[1:], own), *segments[1:]]
+    sign, how = ("▎", style) if text.startswith(" ") else (text[0], style + Style(reverse=True))
+    return [Segment(sign, (own or Style()) + how), Segment(text[1:], own), *segments[1:]]

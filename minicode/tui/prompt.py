@@ -298,7 +298,7 @@ class Prompt(Widget):
     async def _load(self) -> None:
         draft = await self._memory.load()
         if self._area.text:  # somebody was quicker than the disk
-            pass
+            self._memory.remember(draft)
         elif draft:
             self._put(draft)
 

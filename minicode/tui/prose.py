@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 DEEPEST = 32  # containers inside containers; what lies deeper is shown as it was written
+BRACKETS = 300  # in what is parsed at once; with more no links are looked for, which would cost their square
 LEAST = 20  # cells of a row, or half of them, that are left to the text, whatever it is nested in
 _BAR = re.compile(r"(?<!\\)\|")
 STYLES = {"em_open": "em", "strong_open": "strong", "s_open": "strike", "link_open": "link"}
@@ -27,7 +28,7 @@ SHORT = ("", "http://", "https://", "mailto:")  # a link whose text lacks only t
 
 def parse(source: str, links: dict[str, Any]) -> list[Token]:
     """links: what earlier parts of the text defined; what this one defines is added."""
-    return _parser().parse(source, links)
+    return _parser(source.count("[") <= BRACKETS).parse(source, links)
 
 
 def draw(tokens: Sequence[Token], source: Sequence[str], width: int, before: str | None) -> list[Line]:
@@ -59,11 +60,12 @@ def is_blank(line: str) -> bool:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser(with_links: bool) -> MarkdownIt:
     from markdown_it import MarkdownIt
 
     options = {"html": False, "maxNesting": DEEPEST}
-    return MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
+    return parser if with_links else parser.disable(["link", "image", "reference"])
 
 
 class _Inside(NamedTuple):
@@ -201,7 +203,12 @@ class _Writer:
 
     def _margins(self) -> tuple[Spans, Spans, Spans]:
         """Of a line of words: the gutter before it, its text before the words, the gutter before its other rows."""
-        return self._gutter(), (), self._blank()
+        gutter = self._gutter()
+        last = len(gutter)
+        if self._used < len(self._around):  # an item begins here: its marker is copied with its words
+            bars = [place for place, each in enumerate(self._around[-len(gutter) :]) if each.is_bar] if gutter else []
+            last = bars[-1] + 1 if bars else 0
+        return gutter[:last], gutter[last:], self._blank()
 
     def _gutter(self) -> Spans:
         """With the markers of the items that begin here."""

@@ -25,7 +25,7 @@ class Span(NamedTuple):
 class Line(NamedTuple):
     """One line before it is wrapped; its text is clean (`minicode.text`) and has no newline.
 
-    first, rest: the gutter before its first row, and before the rows it goes on in; of the same width. fill: the style
+    first, rest: the gutter before its first row, and before the rows it goes on in (() for the same). fill: the style
     of the gutter's and the text's whole background to the right edge. wrap: by words; else it is cut at the edge.
     """
 
@@ -68,12 +68,17 @@ def lay(lines: Iterable[Line], width: int) -> list[Row]:
 
 def _rows(line: Line, width: int) -> Iterator[Row]:
     first, rest = line.first, line.rest or line.first
-    gutter = sum(cell_len(span.text) for span in first)
-    room = max(width - gutter, 1)
+    before, later = _cells(first), _cells(rest)
     spans = _bounded(line.spans)
-    pieces = list(_wrapped(spans, room)) if line.wrap else [(_cut(spans, room), -1)]
+    room = max(width - before, 1)
+    pieces = _wrapped(spans, room, max(width - later, 1)) if line.wrap else [(_cut(spans, room), -1)]
     for number, (piece, goes_on) in enumerate(pieces):
-        yield Row((*(rest if number else first), *piece), gutter, line.fill, goes_on)
+        gutter, size = (rest, later) if number else (first, before)
+        yield Row((*gutter, *piece), size, line.fill, goes_on)
+
+
+def _cells(spans: tuple[Span, ...]) -> int:
+    return sum(cell_len(span.text) for span in spans)
 
 
 def _bounded(spans: tuple[Span, ...]) -> tuple[Span, ...]:
@@ -123,8 +128,9 @@ def _fitting(text: str, room: int) -> int:
     return len(text)
 
 
-def _wrapped(spans: tuple[Span, ...], room: int) -> Iterator[tuple[tuple[Span, ...], int]]:
-    """(what stands in a row, blanks taken away after it or -1 at the end of the line)."""
+def _wrapped(spans: tuple[Span, ...], room: int, later: int) -> Iterator[tuple[tuple[Span, ...], int]]:
+    """(what stands in a row, blanks taken away after it or -1 at the end of the line). later: room of all rows but the
+    first."""
     text = "".join(span.text for span in spans)
     if len(text) <= room and (text.isascii() or cell_len(text) <= room):
         yield spans, -1
@@ -136,6 +142,9 @@ def _wrapped(spans: tuple[Span, ...], room: int) -> Iterator[tuple[tuple[Span, .
             yield _slice(spans, begin, len(text)), -1
             return
         end = max(end, begin + 1)  # a wide letter in a room of one cell
+        if end == len(text):
+            yield _slice(spans, begin, end), -1
+            return
         seam = end if text[end] == " " else text.rfind(" ", begin, end)
         if seam > begin and text[begin:seam].strip(" "):
             stop = seam + 1
@@ -149,6 +158,7 @@ def _wrapped(spans: tuple[Span, ...], room: int) -> Iterator[tuple[tuple[Span, .
         else:
             yield _slice(spans, begin, end), 0
             begin = end
+        room = later
 
 
 def _slice(spans: tuple[Span, ...], begin: int, end: int) -> tuple[Span, ...]:

@@ -38,7 +38,7 @@ class Sheet(ModalScreen[T], Generic[T]):
     """Esc leaves it with None."""
 
     DEFAULT_CSS = """
-    Sheet { background: $background; padding: 1 2; }
+    Sheet { background: $background; padding: 1 2; overflow: hidden; }
     Sheet > #head { height: 1; text-wrap: nowrap; text-overflow: ellipsis; margin-bottom: 1; }
     Sheet > #foot { height: auto; max-height: 2; margin-top: 1; }
     Sheet.-short { padding: 0 1; }

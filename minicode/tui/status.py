@@ -19,6 +19,7 @@ from minicode.tui.palette import Palette
 from minicode.tui.rows import Span
 from minicode.tui.themes import palette_of, plain_signs
 
+HINTED = 2.0  # seconds that a hint is seen
 TICK = 0.25  # seconds between two pictures while something runs; none at all while nothing does
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _CELLS = 5  # of the bar of the context
@@ -98,6 +99,8 @@ class Status(Widget):
         self._since: float | None = None
         self._took: float | None = None
         self._timer: Timer | None = None
+        self._hint = ""
+        self._hinting: Timer | None = None
         self._palette = Palette({}, mono=True)
         self._plain = False
         self._places: list[tuple[int, int, str]] = []
@@ -135,10 +138,25 @@ class Status(Widget):
                 self._timer = None
         self.refresh()
 
+    def hint(self, text: str, seconds: float = HINTED) -> None:
+        """Say something in the place of model, mode and sandbox, for a moment."""
+        self._hint = clean(text)
+        self.refresh()
+        if self._hinting:
+            self._hinting.stop()
+        self._hinting = self.set_timer(seconds, self._unhint)
+
+    def _unhint(self) -> None:
+        self._hint, self._hinting = "", None
+        self.refresh()
+
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         since = None if self._since is None else self._clock() - self._since
-        spans, self._places = fit(parts(self._figures, since, self._took, self._plain), width)
+        found = parts(self._figures, since, self._took, self._plain)
+        if self._hint:
+            found = [Part("hint", (Span(self._hint, "strong"),)), *(part for part in found if part.name in _RIGHT)]
+        spans, self._places = fit(found, width)
         base = self.rich_style
         segments = [Segment(text, base + self._palette.style(style)) for text, style in spans]
         return Strip(segments).adjust_cell_length(width, base)

@@ -64,25 +64,26 @@ class Story:
         self._streamed: list[Thought | Answer] = []  # in this step
         self._forming: dict[int, Doing] = {}
         self._calls: dict[str, Doing] = {}
+        self._last: Block | None = None
         self._said = ""  # that the next TurnStarted would say again
 
     def said(self, text: str, mark: str = "❯") -> None:
         """Shown at once; the turn's own word of it comes when it is on disk."""
         self._said = text
-        self._paper.add(Said(clean(text), mark))
+        self._add(Said(clean(text), mark))
 
     def note(self, text: str, style: str = "dim", gap: int = 0) -> None:
-        self._paper.add(Note(clean(text).rstrip("\n"), style, gap))
+        self._add(Note(clean(text).rstrip("\n"), style, gap))
 
     def put(self, block: Block) -> None:
         """Something that is no event."""
-        self._paper.add(block)
+        self._add(block)
 
     def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
         match event:
             case TurnStarted(_, text):
                 if text != self._said:
-                    self._paper.add(Said(clean(text)))
+                    self._add(Said(clean(text)))
                 self._said = ""
             case StepStarted():
                 self.step += 1
@@ -132,6 +133,13 @@ class Story:
             case _:
                 assert_never(event)
 
+    def _add(self, block: Block) -> None:
+        """What a thought led to stands right below it, and calls of one step below each other."""
+        before, self._last = self._last, block
+        if isinstance(block, Doing) and isinstance(before, Thought | Doing) and before.step == block.step:
+            block.gap = 0
+        self._paper.add(block)
+
     def _stream(self, kind: type[Thought] | type[Answer], text: str) -> None:
         text = clean(text)
         if not isinstance(self._now, kind):
@@ -141,7 +149,7 @@ class Story:
             self._now = kind(self.step, running=True)
             self._streamed.append(self._now)
             self._now.append(text.lstrip("\n"))
-            self._paper.add(self._now)
+            self._add(self._now)
             return
         self._now.append(text)
         self._paper.touch(self._now)
@@ -157,7 +165,7 @@ class Story:
         doing = self._forming.get(number)
         if doing is None:
             doing = self._forming[number] = Doing(self.step, clean(name))
-            self._paper.add(doing)
+            self._add(doing)
         doing.name = clean(name) or doing.name
         doing.forming(fragment)
         self._paper.touch(doing)
@@ -198,7 +206,7 @@ class Story:
             if number in self._forming:
                 self._paper.touch(doing)
             else:
-                self._paper.add(doing)
+                self._add(doing)
             self._calls[call.id] = doing
         self._streamed.clear()
         self._forming.clear()
@@ -206,13 +214,13 @@ class Story:
     def _keep(self, block: Thought | Answer) -> None:
         block.finish()
         self._streamed.append(block)
-        self._paper.add(block)
+        self._add(block)
 
     def _doing(self, call: Call) -> Doing:
         doing = self._calls.get(call.id)
         if doing is None:
             doing = self._calls[call.id] = Doing(self.step, clean(call.name), call)
-            self._paper.add(doing)
+            self._add(doing)
         elif doing.state == "wait":
             doing.state = "run"
             self._paper.touch(doing)

@@ -113,7 +113,7 @@ async def _thinking(screen: Conversation, rest: str) -> None:
         screen.tell(f"Write after /thinking one of {', '.join(THINKING)}, or pane.", "warning")
     else:
         now = THINKING.index(screen.transcript.look.thinking)
-        screen.notify(f"Thoughts: {screen.look(thinking=THINKING[(now + 1) % len(THINKING)]).thinking}")
+        screen.status.hint(f"thoughts: {screen.look(thinking=THINKING[(now + 1) % len(THINKING)]).thinking}")
 
 
 def _busy(screen: Conversation) -> bool:

@@ -99,13 +99,14 @@ class Terminal:
 
 @pytest.fixture
 def terminal(program: Any) -> Iterator[Callable[..., Terminal]]:
-    """terminal(*arguments, server=…, env=…) → a Terminal in which the command runs."""
+    """terminal(*arguments, server=…, env=…) → a Terminal in which the command runs; `chat` without its screen."""
     if not shutil.which("setsid"):
         pytest.skip("setsid is needed to give a process a terminal of its own")
     opened: list[Terminal] = []
 
     def make(*arguments: str, **how: Any) -> Terminal:
-        opened.append(Terminal(program, arguments, **how))
+        face = ("--plain",) if arguments[:1] == ("chat",) else ()
+        opened.append(Terminal(program, (*arguments[:1], *face, *arguments[1:]), **how))
         return opened[-1]
 
     yield make
@@ -303,7 +304,7 @@ def test_ctrl_c_at_the_question_ends_the_turn_and_not_the_talk(program: Any, reh
 
 def test_s35_a_prompt_in_a_terminal_is_no_command_line(program: Any, rehearse: Any, terminal: Any) -> None:
     server = rehearse(steps(Step(ANSWER, expect=Expect(said="--sandbox=off -y"))))
-    talk = terminal("please --sandbox=off -y", server=server)
+    talk = terminal("please --sandbox=off -y", server=server, env={"TERM": "dumb"})  # no screen there
     assert "sandbox off" not in talk.quits() and "mode default" in talk.seen
 
 

@@ -267,6 +267,9 @@ async def test_escape_closes_the_list_only() -> None:
         assert app.said == ["stop", "@sr"]
         await pilot.press("@")
         await until(pilot, lambda: app.shown)
+        app.prompt.clear()
+        await pilot.press("/", "r", "escape", "e")
+        assert (app.shown, app.prompt.value) == ([], "/re")
 
 
 async def test_what_is_complete_is_sent() -> None:

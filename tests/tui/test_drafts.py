@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ from textual.pilot import Pilot
 
 from minicode.tui.chips import ChipArea
 from minicode.tui.drafts import Draft, write_private
+from minicode.tui.memory import Memory
 from minicode.tui.prompt import Prompt
 
 
@@ -85,11 +87,14 @@ async def test_who_writes_before_the_draft_is_read_loses_neither(tmp_path: Path)
         assert app.prompt.value == "old"
 
 
-async def test_an_app_that_ends_at_once_leaves_the_draft(tmp_path: Path) -> None:
+async def test_an_end_before_the_draft_is_shown_leaves_it(tmp_path: Path) -> None:
     (tmp_path / "draft.txt").write_text("old")
-    app = Desk(tmp_path)
-    async with app.run_test():
-        app.exit()
+    memory = Memory(None, tmp_path / "draft.txt", print)
+    loading = asyncio.create_task(memory.load())
+    await asyncio.sleep(0)  # it is being read
+    memory.draft("")
+    await memory.close()
+    assert await loading == "old"
     assert (tmp_path / "draft.txt").read_text() == "old"
 
 

@@ -140,7 +140,7 @@ def test_long_items_hang_and_quotes_keep_their_bar() -> None:
 
 def test_code_and_bars_are_copied_clean() -> None:
     rows = lay(render("> said\n\n- item\n  ```sh\n  ls\n  ```\n", 40), 40)
-    assert [row.text for row in rows if row.text] == ["said", "item", "ls"]
+    assert [row.text for row in rows if row.text] == ["said", "- item", "ls"]
     assert [row.fill for row in rows] == ["", "", "", "code", "code"]
 
 

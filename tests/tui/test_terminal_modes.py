@@ -22,7 +22,7 @@ from minicode.tui.modes import Terminal
 class Words(TextArea):
     def on_paste(self, event):
         event.prevent_default()
-        self.insert(f"{len(event.text)} {ascii(event.text)[-16:]}")
+        self.insert(f"{len(event.text)} {ascii(event.text)[-10:]}")
 
 class Small(App):
     ACTIONS = {"ctrl+z": "suspend_process", "ctrl+x": "crash", "ctrl+w": "hang", "ctrl+d": "leave", "escape": "escape"}
@@ -158,11 +158,11 @@ def test_stopped_from_elsewhere_and_back(small: Callable[..., Any]) -> None:
 def test_a_paste_that_is_no_text(small: Callable[..., Any]) -> None:
     screen = small()
     screen.paste(b"one\xff\xfe\xc3\xed\xa0\x80two")
-    screen.waits_for(r"12 \ufffd\ufffdtwo'words")
+    screen.waits_for(r"12 \ufffdtwo'words")
     odd = b"\x1b]0;x\x04\x1b\x04three \x1b[20~ four"  # ^D would be a key
     screen.paste(odd * 1000)
     screen.type("five")
-    assert "ready" in screen.waits_for(rf"{len(odd) * 1000} \x1b[20~ four'five")
+    assert "ready" in screen.waits_for(f"{len(odd) * 1000} [20~ four'five")
     screen.type("\x04")
     assert screen.exits() == 7
 
