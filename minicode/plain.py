@@ -31,7 +31,7 @@ from minicode.events import (
     Withdrawn,
 )
 from minicode.messages import Call, ToolResult, Usage, usage_to_json
-from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_to_json
+from minicode.show import REPAIRED, Diff, Line, Output, Show, Tests, Todos, show_to_json
 from minicode.text import clean, count
 
 Write = Callable[[str], None]
@@ -317,9 +317,10 @@ def _summary(block: Show, result: ToolResult) -> str:
         case Tests(passed, failed, skipped):
             return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
         case Output(text):  # it follows; the tool's own remark on it stands in brackets at the end
-            last = result.text.rstrip().rpartition("\n")[2]
+            said = result.text.rstrip().split("\n")
+            last = next((line for line in reversed(said) if not line.startswith("[note: ")), "")  # what was mended
             return last.strip("[]") if last.startswith("[") else count(len(text.splitlines()), "line")
-        case Line(text) if not result.failed:
+        case Line(text) if not result.failed and not text.startswith(REPAIRED):
             return text
     return ""
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
+from typing import Any
 
 from minicode import folding, guards, records, turn
 from minicode.checkpoints import Outlet
@@ -111,8 +112,9 @@ class Running:
             return False
         self.streaming = False
         partial = {"thinking": "".join(self.thinking), "text": "".join(self.text), "why": "steered"}
+        if self.thinking or self.text:
+            self.parts.write([("partial", partial)])
         self.tell(Withdrawn())
-        self.parts.write([("partial", partial)])
         if not self.parts.history.hears:
             self.parts.write([("user", {"text": "\n\n".join(self.parts.steers)})])
             self.parts.steers.clear()
@@ -121,6 +123,7 @@ class Running:
     async def overflowed(self, error: str) -> bool:
         """The server says that the request is too long, whatever was counted here. False if nothing could be folded."""
         assert self._asked is not None  # what was refused
+        self.streaming = False
         size = self.parts.history.gauge.tokens(len(self.parts.model.encode(self._asked).body))
         known = self.parts.budget.whole(self._asked.model)
         self.parts.budget = self.parts.budget._replace(window=min(known, size))  # for the rest of this session
@@ -163,8 +166,11 @@ class Running:
             self.tell(Noted("warning", note))
         return "told", {"instructions": dict(news.digests)}
 
-    async def _keep(self, reply: Reply) -> None:
-        self.streaming = False
+    def _keep(self, reply: Reply) -> Coroutine[Any, Any, None]:
+        self.streaming = False  # at once, not when the work begins: a whole reply is not stopped any more
+        return self._kept(reply)
+
+    async def _kept(self, reply: Reply) -> None:
         now: list[records.Record] = [("reply", reply_to_json(reply))]
         self._intended.clear()  # some servers use their ids again
         self._fresh = True

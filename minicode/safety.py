@@ -143,16 +143,15 @@ def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
     if tool == "jobs" and prepared.effect == "runs" and jobs is not None:
         tool, arguments = "bash", {"command": jobs.spoken(arguments.get("id", 0), str(arguments.get("text")))}
     name = arguments.get("file_path") or arguments.get("path", "")
-    shown, guarded, below = "", "", False
     searches = tool in ("grep", "glob")
-    if searches:
-        name = name or "."
-    if isinstance(name, str) and name:
-        with suppress(Refused):  # the tool itself will say so
-            path = folder.resolve(name)
-            shown = folder.show(path)
-            guarded = guard(folder, path) if prepared.effect == "writes" else ""
-            below = searches and not path.is_file()
+    names = [name or "."] if searches else [name]
+    if tool == "apply_patch":
+        from minicode.workspace.patching import paths_named
+
+        names = [*paths_named(str(arguments.get("patch")))] or [""]
+    seen = [_named(folder, name, prepared.effect) for name in names]
+    (shown, guarded), *others = seen
+    below = searches and bool(shown) and not folder.resolve(names[0]).is_file()
     return Wish(
         tool,
         prepared.effect,
@@ -162,7 +161,17 @@ def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
         below,
         lambda name, deep: not _own_programs(folder) and _seen(folder, name, deep),
         lambda patterns: find_unread((folder.root, *folder.extra), patterns).trouble,
+        tuple(others),
     )
+
+
+def _named(folder: Folder, name: object, effect: str) -> tuple[str, str]:
+    """A file that a call names, as `Wish.path` and `Wish.guarded`."""
+    if isinstance(name, str) and name:
+        with suppress(Refused):  # the tool itself will say so
+            path = folder.resolve(name)
+            return folder.show(path), guard(folder, path) if effect == "writes" else ""
+    return "", ""
 
 
 def _own_programs(folder: Folder) -> bool:

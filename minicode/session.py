@@ -93,17 +93,17 @@ class Session:
         self.parts.steers.append(self._hide(text))
 
     def steer_now(self, text: str) -> bool:
-        """The same, without waiting for a step to end: a stream is stopped, and what came of it is kept on record but
-        given up. False if nothing was streaming, so that it is a plain steer."""
+        """The same at once: a stream is stopped; what came of it is put on record and given up. False if none was."""
         self.steer(text)
-        if not self._turn.streaming or self._asking is None:
-            return False
-        self._asking.cancel()
-        return True
+        return self._turn.streaming and self._asking is not None and self._asking.cancel()
+
+    def unheard(self) -> list[str]:
+        """Take back what was said to a turn that ended before the model heard it."""
+        left, self.parts.steers = self.parts.steers, []
+        return left
 
     def overhear(self, text: str, **record: object) -> None:
-        """Something the model learns with the user's next words, such as a command the user ran. record: what the
-        journal keeps of it at once. With no text the model hears nothing of it."""
+        """Something the model learns with the user's next words; with no text, nothing. record: for the journal."""
         self.journal.append("shell", {"text": self._hide(text), **record})
         if text:
             self._overheard.append(self._hide(text))

@@ -14,6 +14,9 @@ class Line(NamedTuple):
     text: str
 
 
+REPAIRED = "repaired: "  # begins the line that tells what was mended in a call before it ran
+
+
 class Output(NamedTuple):
     """What a program printed; control characters are already gone."""
 

@@ -119,7 +119,7 @@ def start(plan: Plan, key: str = "") -> Started:
         journal,
         model,
         toolbox,
-        scopes(workspace, [Blobs(folder) for folder in shown], journal),
+        scopes(workspace, [Blobs(folder) for folder in shown], journal, memory(plan, base)),
         blank_request(base.settings),
         briefing(base, toolbox, contained.policy.hidden),
         Limits(*(getattr(base.settings, n) for n in ("max_turns", "max_budget_usd", "max_tokens", "timeout"))),
@@ -138,6 +138,11 @@ def start(plan: Plan, key: str = "") -> Started:
     session = Session(parts, first)
     ask_title = partial(load_prompt, base, "title", "", "")
     return Started(session, base.settings, base.folder, tuple(notes), blobs, contained, workspace, key, ask_title)
+
+
+def memory(plan: Plan, base: Ground) -> Path | None:
+    """Where what is learned of the folder's code is kept."""
+    return None if plan.ephemeral else base.places.state / "code" / paths.slug(base.folder)
 
 
 def unheld(contained: Contained, mode: str, asks: bool) -> list[str]:
@@ -208,8 +213,10 @@ def blank_request(s: Settings) -> Request:
     return Request(s.model, "", (), (), max_tokens=s.output_tokens, temperature=s.temperature)
 
 
-def scopes(workspace: Workspace, blobs: Sequence[Blobs], journal: Journal) -> ScopeOf:
-    """Makes what a tool may use while it runs a call. blobs: where long output is kept, and where it was before."""
+def scopes(workspace: Workspace, blobs: Sequence[Blobs], journal: Journal, memory: Path | None) -> ScopeOf:
+    """Makes what a tool may use while it runs a call. blobs: where long output is kept, and where it was before.
+    memory: as in Scope.
+    """
 
     def read(id_: str) -> bytes | None:
         return next((data for place in blobs if (data := place.get(id_)) is not None), None)
@@ -228,7 +235,9 @@ def scopes(workspace: Workspace, blobs: Sequence[Blobs], journal: Journal) -> Sc
             return ""  # the head and tail are in the result; the model is told that there is no more
 
     def scope(call_id: str, grant: Grant, say: Callable[[str], None], alarm: Callable[[str], None]) -> Scope:
-        return Scope(workspace.granting(grant), call_id, say=say, spill=spill, alarm=alarm, recall=recall)
+        return Scope(
+            workspace.granting(grant), call_id, say=say, spill=spill, alarm=alarm, recall=recall, memory=memory
+        )
 
     return scope
 

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 from minicode import repair
 from minicode.errors import MinicodeError
 from minicode.messages import Call, ToolSpec
+from minicode.model.arguments import breaks_off
 from minicode.redact import MARKED, Overlap, Redactor
 from minicode.schema import Signature, UnfitError, signature_of
-from minicode.show import Diff, Line, Output, Show, Tests, Todos
+from minicode.show import REPAIRED, Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean, clean_output, clip
 from minicode.toolkit import Result, Scope, Toolfile
 
@@ -125,8 +126,9 @@ class Toolbox:
         tool = self.tools.get(mended.name)
         error = mended.error
         if call.broken is not None and tool is not None:
+            torn = " They break off: send them whole, in smaller pieces if they are long." * breaks_off(call.broken)
             error = (
-                f"The arguments of {tool.name} were not readable as a JSON object, so nothing was run. "
+                f"The arguments of {tool.name} were not readable as a JSON object, so nothing was run.{torn} "
                 f"They began: {clip(clean(call.broken), 1000)}\nRight would be: {repair.shape(tool.spec)}"
             )
         if error is None and tool is not None and tool.effect == "writes" and self.redactor is not None:
@@ -135,9 +137,10 @@ class Toolbox:
 
     async def run(self, prepared: Prepared, scope: Scope) -> Result:
         """Run a prepared call. Whatever goes wrong is told in the Result; only a cancellation is raised."""
-        if prepared.error is not None or prepared.tool is None:
-            return Result(prepared.error or f"There is no tool {prepared.call.name}.", failed=True)
         hide = _as_it_is if self.redactor is None else self.redactor.text
+        if prepared.error is not None or prepared.tool is None:
+            error = prepared.error or f"There is no tool {prepared.call.name}."
+            return Result(hide(clean(error)), failed=True)
         live = _Live(scope.say, self.redactor)
         scope = replace(scope, live=live.feed)
         if self.redactor is not None:
@@ -199,9 +202,11 @@ def _finish(result: Result, repairs: tuple[str, ...], scope: Scope, hide: Callab
         return hide(clean(text))  # in this order: no escape code may hide a secret by splitting it
 
     text = scope.fit(safe(result.text).strip("\n")) or "(no output)"
-    if repairs:
-        text = f"{text}\n[note: {'; '.join(repairs)}]"
-    return replace(result, text=text, show=tuple(_safe_show(block, safe) for block in result.show))
+    told = [" ".join(safe(phrase).split()) for phrase in repairs]
+    if told:
+        text = f"{text}\n[note: {'; '.join(told)}]"
+    show = [*(_safe_show(block, safe) for block in result.show), *(Line(REPAIRED + phrase) for phrase in told)]
+    return replace(result, text=text, show=tuple(show))
 
 
 def _safe_show(block: Show, safe: Callable[[str], str]) -> Show:

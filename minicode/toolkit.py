@@ -15,28 +15,39 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import CAP, clean, clean_output, clip, count
 from minicode.workspace.charset import decode
-from minicode.workspace.edits import find_edit, unified
+from minicode.workspace.code.symbols import Nested, Parsed, enclosing, find_symbols, nested
+from minicode.workspace.drafts import open_draft
+from minicode.workspace.edits import WIDEST, find_edit, unified
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import git_problem, run_git
 from minicode.workspace.jobs import Job, fate_of
 from minicode.workspace.obstacles import in_the_way
 from minicode.workspace.processes import Finished
 from minicode.workspace.search import Query, Row, list_files, search_text
+from minicode.workspace.syntax import new_errors
 from minicode.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from minicode.workspace.code.map import Map
+    from minicode.workspace.patching import Patched
 
 __all__ = [
     "CAP",
+    "WIDEST",
     "Diff",
     "Effect",
     "Finished",
     "Job",
     "Line",
+    "Nested",
     "Output",
+    "Parsed",
     "Query",
     "Refused",
     "Result",
@@ -50,13 +61,22 @@ __all__ = [
     "clean",
     "clean_output",
     "clip",
+    "code_map",
+    "code_of",
     "count",
     "decode",
+    "enclosing",
     "fate_of",
     "find_edit",
+    "find_symbols",
     "git_problem",
     "in_the_way",
     "list_files",
+    "nested",
+    "new_errors",
+    "no_grammar",
+    "open_draft",
+    "patch_files",
     "run_git",
     "search_text",
     "tool",
@@ -91,7 +111,7 @@ class Scope:
     say: tell the human about progress. live: let the human see a program's output as it comes, a little of it. spill:
     keep a long output and give the path or name under which the model can read it, "" if it is not kept. alarm: tell
     the human of something that should not have been. hide: takes the secrets out of a text. recall: quotes what was
-    said before in this session.
+    said before in this session. memory: a private folder for what is learned of the workspace, None for nowhere.
     """
 
     workspace: Workspace
@@ -102,6 +122,7 @@ class Scope:
     alarm: Callable[[str], None] = lambda text: None
     hide: Callable[[str], str] = lambda text: text
     recall: Recall = _no_past
+    memory: Path | None = None
 
     def fit(self, text: str, whole: bytes | None = None, limit: int = CAP) -> str:
         """The text if it is short, else head and tail of it; `whole` (by default the text itself) is spilled then."""
@@ -132,3 +153,34 @@ def tool(
     anything, that a call only reads; it must not raise.
     """
     return lambda function: Toolfile(function, effect, harmless)
+
+
+async def code_of(scope: Scope, paths: Sequence[str]) -> tuple[dict[str, Parsed], list[str]]:
+    """The code of those files, real paths that may be read, that are there and can be parsed; and what to say of the
+    others. Raises Refused if nothing can be parsed here.
+    """
+    from minicode.workspace.code.index import symbols_of
+
+    found, news = await symbols_of(scope.workspace, scope.memory, paths)
+    return found, news.notes(lambda path: scope.workspace.folder.show(Path(path)))
+
+
+def no_grammar(paths: Sequence[str]) -> str:
+    """What to say of files whose grammar is not installed, "" if there are none."""
+    from minicode.workspace.code.index import unknown
+
+    return unknown(paths)
+
+
+async def code_map(scope: Scope, tokens: int, focus: str) -> Map:
+    """As `workspace.code.map.repo_map`."""
+    from minicode.workspace.code.map import repo_map
+
+    return await repo_map(scope.workspace, scope.memory, tokens, focus, scope.say)
+
+
+def patch_files(workspace: Workspace, patch: str) -> list[Patched]:
+    """As `workspace.patching.patch_files`."""
+    from minicode.workspace import patching
+
+    return patching.patch_files(workspace, patch)

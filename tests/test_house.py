@@ -20,7 +20,7 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
     {"sandbox": ("sandbox",)},
     {"model": ("model",), "journal": ("journal",), "workspace": ("workspace",)},
     {
-        "hands": ("toolkit", "schema", "aliases", "repair", "toolbox"),
+        "hands": ("toolkit", "schema", "aliases", "dialects", "coercion", "repair", "toolbox"),
         "permission": ("permission",),
         "hooks": ("hooks",),
         "context": ("context",),

@@ -1,8 +1,27 @@
-"""Replace one piece of text in a file."""
+"""Replace pieces of text in a file."""
 
-from typing import Annotated
+from typing import Annotated, NotRequired, TypedDict
 
-from minicode.toolkit import Diff, Refused, Result, Scope, count, decode, find_edit, tool, unified
+from minicode.toolkit import (
+    WIDEST,
+    Diff,
+    Line,
+    Refused,
+    Result,
+    Scope,
+    count,
+    find_edit,
+    new_errors,
+    open_draft,
+    tool,
+    unified,
+)
+
+
+class Replacement(TypedDict):
+    old_string: str
+    new_string: str
+    replace_all: NotRequired[bool]
 
 
 @tool(effect="writes")
@@ -12,23 +31,34 @@ async def edit(
     old_string: Annotated[str, "Exact text to replace, with enough lines to be unique; no line numbers"],
     new_string: Annotated[str, "Text to put there"],
     replace_all: Annotated[bool, "Replace every occurrence"] = False,
+    edits: Annotated[list[Replacement] | None, "More of them for this file, done in order, all or none"] = None,
 ) -> Result:
     """Replace old_string by new_string in a file. Line ends, encoding and mode of the file are kept."""
-    path = scope.workspace.folder.resolve(file_path, write=True)
-    files, name = scope.workspace.files, scope.workspace.folder.show(path)
-    content = files.read(path)
-    if files.seen(content) is False:
-        raise Refused(f"{name} has changed since you read it; nothing was changed. Read it again, then edit.")
-    decoded = decode(content.data, name)
-    foreign = {c for c in new_string if not c.isascii()} - set(old_string)
-    if decoded.codec == "latin-1" and foreign:
-        shown = "".join(sorted(foreign))[:20]
-        raise Refused(f"{name} is not UTF-8 and its encoding is not known, so {shown!r} cannot be put into it safely.")
-    change = find_edit(decoded.text, old_string, new_string, everywhere=replace_all, name=name)
-    files.write(path, decoded.encode(change.text), content)
-    diff = unified(name, decoded.text, change.text)
-    places = f"at line {change.lines[0]}" if len(change.lines) == 1 else f"in {count(len(change.lines), 'place')}"
-    text = f"Changed {name} {places}."
-    if change.how:
-        text += f" old_string was found only ignoring {change.how}; this was done:\n{diff}"
-    return Result(text, (Diff(name, diff),))
+    first: Replacement = {"old_string": old_string, "new_string": new_string, "replace_all": replace_all}
+    wanted = [first, *(edits or ())]
+    draft = open_draft(scope.workspace, file_path)
+    name, text = draft.name, draft.text
+    places: list[int] = []
+    loose: dict[str, None] = {}
+    for number, piece in enumerate(wanted, 1):
+        everywhere = piece.get("replace_all", False)
+        try:
+            change = find_edit(text, piece["old_string"], piece["new_string"], everywhere=everywhere, name=name)
+        except Refused as error:
+            if len(wanted) == 1:
+                raise
+            raise Refused(f"Edit {number} of {len(wanted)}, and with it the others: {error}") from None
+        text = change.text
+        places += change.lines
+        if change.how:
+            loose[change.how] = None
+    if text == draft.text:
+        raise Refused("The edits undo one another; nothing was changed.")
+    scope.workspace.files.write(draft.path, draft.encode(text), draft.content)
+    diff = unified(name, draft.text, text, WIDEST)
+    where = f"at line {places[0]}" if len(places) == 1 else f"in {count(len(places), 'place')}"
+    told = f"Changed {name} {where}."
+    if loose:
+        told += f" old_string was found only ignoring {' and '.join(loose)}; this was done:\n{diff}"
+    wrong = await new_errors(scope.workspace, name, draft.text, text)
+    return Result(f"{told}\n{wrong}" if wrong else told, (Diff(name, diff), *([Line(wrong)] if wrong else [])))

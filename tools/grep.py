@@ -3,9 +3,23 @@
 from pathlib import Path
 from typing import Annotated, Literal
 
-from minicode.toolkit import Line, Query, Result, Row, Scope, clean, count, search_text, tool
+from minicode.toolkit import (
+    Line,
+    Parsed,
+    Query,
+    Result,
+    Row,
+    Scope,
+    clean,
+    code_of,
+    count,
+    enclosing,
+    search_text,
+    tool,
+)
 
 LONGEST = 400  # characters of one row
+MOST_FILES = 100  # in which is looked for what is around a row
 
 
 @tool(effect="reads")
@@ -19,6 +33,7 @@ async def grep(
     ] = "content",
     ignore_case: bool = False,
     limit: Annotated[int, "How many rows"] = 200,
+    symbols: Annotated[bool, "Add the function each row is in"] = False,
 ) -> Result:
     """Search file contents with ripgrep; what .gitignore hides is left out."""
     folder = scope.workspace.folder
@@ -30,6 +45,12 @@ async def grep(
         more = f"\n[{found.note}]" if found.note else ""
         return Result(f"No matches{note}.{more}", (Line(f"{pattern!r}: no matches"),))
 
+    limit = max(limit, 1)
+    code: dict[str, Parsed] = {}
+    if symbols and mode == "content":
+        files = list(dict.fromkeys(row.path for row in rows[:limit]))
+        code, _ = await code_of(scope, files[:MOST_FILES])
+
     def told(row: Row) -> str:
         name = folder.show(Path(row.path))
         match mode:
@@ -38,9 +59,11 @@ async def grep(
             case "count":
                 return f"{name}:{row.number}"
         text = scope.hide(clean(row.text.rstrip()))  # before the cut: half a secret would be known no more
-        return f"{name}:{row.number}:{text[:LONGEST]}{'…' if len(text) > LONGEST else ''}"
+        around = enclosing(code[row.path].symbols, row.number) if row.path in code else ""
+        return (
+            f"{name}:{row.number}:{text[:LONGEST]}{'…' * (len(text) > LONGEST)}{f'  [in {around}]' if around else ''}"
+        )
 
-    limit = max(limit, 1)
     lines = [clean(told(row)) for row in rows[:limit]]
     total = f"{'more than ' if found.partial else ''}{count(len(rows), 'row')}"
     if len(rows) > limit or found.partial:

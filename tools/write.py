@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from minicode.toolkit import Diff, Line, Refused, Result, Scope, count, decode, tool, unified
+from minicode.toolkit import WIDEST, Diff, Line, Refused, Result, Scope, count, decode, new_errors, tool, unified
 
 
 @tool(effect="writes")
@@ -19,7 +19,7 @@ async def write(
         files.write(path, _encoded(content), None)
         lines = len(content.removesuffix("\n").split("\n")) if content else 0
         text = f"Made {name} ({count(lines, 'line')}, {len(content.encode()):,} bytes)."
-        return Result(text, (Diff(name, unified(name, "", content)),))
+        return await _told(scope, name, "", content, text)
     if before.data == _encoded(content):
         files.remember(before)
         return Result(f"{name} has this content already; nothing was written.", (Line(f"{name}: unchanged"),))
@@ -37,7 +37,13 @@ async def write(
     files.write(path, data, before)
     note = " Its encoding is now UTF-8." if old.codec == "latin-1" and not content.isascii() else ""
     text = f"Overwrote {name} ({len(data):,} bytes, before {len(before.data):,}).{note}"
-    return Result(text, (Diff(name, unified(name, old.text, content)),))
+    return await _told(scope, name, old.text, content, text)
+
+
+async def _told(scope: Scope, name: str, before: str, after: str, text: str) -> Result:
+    diff = Diff(name, unified(name, before, after, WIDEST))
+    wrong = await new_errors(scope.workspace, name, before, after)
+    return Result(f"{text}\n{wrong}", (diff, Line(wrong))) if wrong else Result(text, (diff,))
 
 
 def _encoded(content: str) -> bytes:

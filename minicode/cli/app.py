@@ -35,6 +35,7 @@ from minicode.cli.commands import (
     login,
     logout,
     plan_of,
+    serve,
     trust,
     which_session,
 )
@@ -263,4 +264,5 @@ def trace(
 
 for command in (rehearse, trust, login, logout):
     app.command()(command)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serve)
 app.command(hidden=True)(chat)  # what `minicode` alone does

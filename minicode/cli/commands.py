@@ -125,6 +125,20 @@ def chat(
     return screen(plan, prompt)
 
 
+def serve(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
+    folder: Folder = None,
+) -> int:
+    """Show the screen in a browser on this machine. Other options are those of `minicode` itself: minicode serve -c
+
+    Each window of the browser has a session of its own. Only who has the address that is printed gets in.
+    """
+    from minicode.cli.serve import serve as show
+
+    return show(context.args, port, folder, chat)
+
+
 def trust(
     folder: Folder = None,
     revoke: Annotated[bool, typer.Option("--revoke", help="Trust it no more.")] = False,

@@ -6,7 +6,6 @@ import os
 import sys
 
 from minicode import paths, trust
-from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import UsageError
 from minicode.plan import Plan
 from minicode.tui.modes import Terminal, has_screen
@@ -25,14 +24,17 @@ def screen(plan: Plan, prompt: str | None) -> int:
     if not os.environ.get("TEXTUAL_DRIVER"):
         judged = trust.stand(folder, paths.places(), plan.trust)
         if judged.present and not judged.trusted and not judged.offended:
+            from minicode.cli.trust import trust as ask_for_trust
+
             ask_for_trust(folder, False, False, False)
+    from minicode.tui import driver
     from minicode.tui.app import DEMO, MinicodeApp
 
     with Terminal() as terminal:
         from minicode.cli.screen_desk import ScreenDesk
 
         desk = ScreenDesk(plan, folder)
-        app = MinicodeApp(desk, prompt, driver_class=terminal.driver())
+        app = MinicodeApp(desk, prompt, driver_class=driver.of(terminal))
         terminal.heed(lambda code: app.exit(code))
         try:
             code = app.run()

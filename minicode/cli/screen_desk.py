@@ -37,6 +37,7 @@ class ScreenDesk:
         self._plan = plan
         self._folder = folder
         self._talk: ScreenTalk | None = None
+        self._opening: asyncio.Task[ScreenTalk] | None = None
         self._helps: list[WordHelp] = []
         places = paths.places()
         kept = None if plan.ephemeral else places.state
@@ -62,12 +63,12 @@ class ScreenDesk:
     def _files(self) -> Any:
         from minicode.cli.screen_files import ScreenFiles
 
-        return ScreenFiles(self._started.workspace)
+        return ScreenFiles(self._talk.started.workspace) if self._talk else _NotYet()
 
     def _repo(self) -> Any:
         from minicode.cli.screen_repo import ScreenRepo
 
-        return ScreenRepo(self._started.workspace)
+        return ScreenRepo(self._talk.started.workspace) if self._talk else _NotYet()
 
     @property
     def past(self) -> SessionPast:
@@ -102,7 +103,8 @@ class ScreenDesk:
                 raise NoKey
             return ScreenTalk(self._plan, start(self._plan))
 
-        self._talk = await asyncio.to_thread(begin)
+        self._opening = asyncio.create_task(asyncio.to_thread(begin))
+        self._talk = await asyncio.shield(self._opening)  # once begun it has to be closed, whoever leaves meanwhile
         self._helps = [WordHelp(*word[:4]) for word in await self._talk.helps()]
         return self.opened()
 
@@ -125,6 +127,9 @@ class ScreenDesk:
         )
 
     async def close(self) -> None:
+        if self._talk is None and self._opening is not None:
+            with suppress(Exception):  # why: that it could not be opened was said, or nobody waits for it any more
+                self._talk = await self._opening
         if self._talk is not None:
             with suppress(OSError):
                 await self._talk.started.close()
@@ -185,6 +190,16 @@ class ScreenDesk:
 
 def _nothing(text: str) -> None:
     return
+
+
+class _NotYet:
+    """In the place of what looks at the folder, while no session is open."""
+
+    async def names(self) -> Sequence[str]:
+        return ()
+
+    async def look(self) -> None:
+        return None
 
 
 class _Late:

@@ -9,11 +9,10 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from minicode.cli.commands import Folder, chat
 from minicode.errors import UsageError
 from minicode.paths import work_folder
 
@@ -35,23 +34,16 @@ _HEADERS = {
 _START = "import sys; sys.path.append(sys.argv.pop(1)); from minicode.__main__ import main; main()"
 
 
-def serve(
-    context: typer.Context,
-    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = 0,
-    folder: Folder = None,
-) -> int:
-    """Show the screen in a browser on this machine. Other options are those of `minicode` itself: minicode serve -c
-
-    Each window of the browser has a session of its own. Only who has the address that is printed gets in.
-    """
+def serve(arguments: list[str], port: int, folder: Path | None, chat: Callable[..., int]) -> int:
+    """arguments: for the `minicode` of each window, whose command is `chat`."""
     try:
         import textual_serve.server  # noqa: F401
     except ImportError:
         raise UsageError("`minicode serve` needs one more package: pip install 'minicode[serve]'.") from None
-    _check(context.args)
+    _check(arguments, chat)
     where = work_folder(folder)
     root = Path(__file__).resolve().parents[2]
-    command = [sys.executable, "-P", "-c", _START, str(root), "chat", "-C", str(where), *context.args]
+    command = [sys.executable, "-P", "-c", _START, str(root), "chat", "-C", str(where), *arguments]
     try:
         listening = socket.create_server((HOST, port))
     except OSError as error:
@@ -60,7 +52,7 @@ def serve(
         return asyncio.run(_serve(shlex.join(command), listening, secrets.token_urlsafe(24)))
 
 
-def _check(arguments: list[str]) -> None:
+def _check(arguments: list[str], chat: Callable[..., int]) -> None:
     """Raises typer's usage error now, and not in each window."""
     app = typer.Typer(add_completion=False)
     app.command(add_help_option=False)(chat)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,9 @@ from minicode.journal import store
 from minicode.journal.entry import Entry
 from minicode.journal.reader import branch_to, leaf_of, load, session_files, summaries
 from minicode.plain import brief, warn
-from minicode.text import clean
+from minicode.repair import kind_of, refusal_of
+from minicode.show import REPAIRED, Line, show_from_json
+from minicode.text import clean, count
 
 
 def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
@@ -45,6 +49,44 @@ def show(session: str, thinking: bool) -> int:
         for line in _told(entry, thinking):
             print(clean(line))
     return 0
+
+
+def show_repairs(session: str) -> int:
+    """What was mended in the calls of the live branch, and what could not be, by kind and tool."""
+    loaded = load(store.find(paths.places().sessions, session))
+    calls, counted = repairs_of(branch_to(loaded.entries, leaf_of(loaded.entries)))
+    mended = sum(counted.values())
+    print(f"session {loaded.header.id}: {count(calls, 'call')}, {count(mended, 'repair')}")
+    if mended:
+        wide = max(len(kind) for kind, _ in counted)
+        for (kind, tool), times in sorted(counted.items(), key=lambda row: (-row[1], row[0])):
+            print(clean(f"  {times:5}  {kind:{wide}}  {tool}"))
+    return 0
+
+
+def repairs_of(branch: Iterable[Entry]) -> tuple[int, Counter[tuple[str, str]]]:
+    """How many calls there are, and how often each (kind of repair, tool as it was called) was due."""
+    calls = 0
+    counted: Counter[tuple[str, str]] = Counter()
+    told: dict[str, list[str]] = {}  # by a call's id, what its reply told already; ids come again in later replies
+    for entry in branch:
+        if entry.kind == "reply":
+            made = [block for block in entry.data["content"] if block["type"] == "tool_use"]
+            calls += len(made)
+            told = {block["id"]: list(block.get("repairs", ())) for block in made}
+            counted.update((kind_of(phrase), block["name"]) for block in made for phrase in block.get("repairs", ()))
+        elif entry.kind == "result":
+            name, before = entry.data["name"], told.get(entry.data["call_id"], [])
+            lines = (show_from_json(block) for block in entry.data.get("show", ()))
+            said = [line.text.removeprefix(REPAIRED) for line in lines if isinstance(line, Line) and _is_repair(line)]
+            counted.update((kind_of(phrase), name) for phrase in said if phrase not in before)
+            if entry.data.get("failed") and (kind := refusal_of(entry.data["text"])):
+                counted[kind, name] += 1
+    return calls, counted
+
+
+def _is_repair(line: Line) -> bool:
+    return line.text.startswith(REPAIRED)
 
 
 def _told(entry: Entry, thinking: bool) -> list[str]:

@@ -36,11 +36,12 @@ def sessions_list(
 def sessions_show(
     session: Session,
     thinking: Annotated[bool, typer.Option("--thinking/--no-thinking", help="Show the thoughts.")] = True,
+    repairs: Annotated[bool, typer.Option("--repairs", help="Count what had to be mended in M2's calls.")] = False,
 ) -> int:
     """Show a session as text, thoughts included."""
-    from minicode.cli.sessions import show
+    from minicode.cli.sessions import show, show_repairs
 
-    return show(session, thinking)
+    return show_repairs(session) if repairs else show(session, thinking)
 
 
 @sessions_app.command("tree")

@@ -11,7 +11,11 @@ from minicode.model.compact import too_deep
 
 _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _ANY_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
+_REPAIRED = "the JSON was not well-formed and was repaired"
+_STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _REPAIRABLE = 32_768  # characters; json_repair takes some ten microseconds for each, and everything waits
+_AFTER = re.compile(r"(?:\s|</?[\w:.-]+>|<\|[\w-]*\|>|\x00)+\Z")
+_NO_VALUE = re.compile(r"[:=]\s*[,}\]]")
 _FENCE = re.compile(r"\A\s*```\w*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
@@ -28,8 +32,17 @@ def read(text: str, *, cut: bool = False) -> tuple[Json | None, tuple[str, ...]]
     return (None, ()) if too_deep(found) else (found, repairs)
 
 
+def breaks_off(text: str) -> bool:
+    """Does it end in the middle of a string or an object, as if the rest had been lost?"""
+    rest = _STRING.sub("", text)
+    return '"' in rest or sum(map(rest.count, "{[")) > sum(map(rest.count, "}]"))
+
+
 def _mended(text: str) -> tuple[Json | None, tuple[str, ...]]:
-    for rung in (_control_characters, _encoded_twice, _several, _backslashes, _unclosed, _guarded_repair):
+    for rung in (
+        *(_control_characters, _encoded_twice, _several, _backslashes, _framed, _single, _python, _unclosed),
+        _guarded_repair,
+    ):
         mended = rung(text)
         if mended is not None:
             return mended[0], (mended[1],)
@@ -92,6 +105,57 @@ def _several(text: str) -> tuple[Json, str] | None:
     return last, f"{len(objects)} objects came in a row; the last was taken"
 
 
+def _framed(text: str) -> tuple[Json, str] | None:
+    """A whole object in a code fence, or with closing tags of the call behind it."""
+    fenced = _FENCE.match(text)
+    value = _load(fenced.group(1)) if fenced else _load(_AFTER.sub("", text).lstrip("\ufeff"))
+    what = "the code fence around the JSON" if fenced else "what stood around the JSON"
+    return (value, f"{what} was taken off") if isinstance(value, dict) else None
+
+
+def _single(text: str) -> tuple[Json, str] | None:
+    value = _load(text)
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict):
+        return value[0], "the object came in a list of one and was taken out"
+    return None
+
+
+def _python(text: str) -> tuple[Json, str] | None:
+    fenced = _FENCE.match(text)
+    value = python_literal(fenced.group(1) if fenced else text)
+    if not isinstance(value, dict) or not value or not all(isinstance(key, str) for key in value):
+        return None
+    return json.loads(json.dumps(value)), _REPAIRED
+
+
+def python_literal(text: str) -> Any:
+    """The value of a list, dict or tuple as Python writes it; None for anything else, and what JSON cannot hold.
+
+    Strings side by side, which Python joins, are refused: they may be one string with quotes in it.
+    """
+    text = text.strip()
+    if text[:1] not in ("[", "{", "(") or len(text) > _REPAIRABLE:
+        return None
+    import ast
+    import io
+    import tokenize
+    import warnings
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # an escape that Python does not know
+            value = ast.literal_eval(text)
+        json.dumps(value, allow_nan=False)
+        before = 0
+        for token in tokenize.generate_tokens(io.StringIO(text).readline):
+            if token.type == before == tokenize.STRING:
+                return None
+            before = token.type if token.type != tokenize.NL else before
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError, tokenize.TokenError):
+        return None
+    return value
+
+
 def _backslashes(text: str) -> tuple[Json, str] | None:
     doubled = _ESCAPE.sub(lambda m: m.group() if len(m.group()) > 1 else r"\\", text)
     value = _load(doubled) if doubled != text else None
@@ -103,7 +167,7 @@ def _unclosed(text: str) -> tuple[Json, str] | None:
     if not _ends_after_value(text):
         return None
     closing: list[str] = []
-    for mark in re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL):
+    for mark in _STRING.sub("", text):
         if mark in "{[":
             closing.append("}" if mark == "{" else "]")
         elif mark in "}]" and (not closing or closing.pop() != mark):
@@ -121,6 +185,8 @@ def _guarded_repair(text: str) -> tuple[Json, str] | None:
     bare = fenced.group(1) if fenced else text
     if len(bare) > _REPAIRABLE or "{" not in bare or "\\u" in bare or not _ends_after_value(bare):
         return None
+    if '"""' in bare or "'''" in bare or _NO_VALUE.search(_STRING.sub("s", bare)):
+        return None  # it would make an empty text of them
     import json_repair
 
     try:
@@ -129,7 +195,7 @@ def _guarded_repair(text: str) -> tuple[Json, str] | None:
         return None
     if not isinstance(value, dict) or not value or _letters(bare) != _letters(json.dumps(value)):
         return None
-    return value, "the JSON was not well-formed and was repaired"
+    return value, _REPAIRED
 
 
 def _ends_after_value(text: str) -> bool:

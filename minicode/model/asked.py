@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from minicode.messages import Block, Call, Reply, Request, Text, Thinking, ToolSpec, Usage, User
+from minicode.messages import Block, Call, Message, Reply, Request, Results, Text, Thinking, ToolSpec, Usage, User
 from minicode.model import arguments, salvage
 from minicode.model.compact import dump_text, joined, well_formed
 from minicode.model.deltas import new_call_id
 from minicode.model.faults import fault
 from minicode.model.schema import wire_name
-from minicode.model.tags import Splitter, has_markup
+from minicode.model.tags import Splitter, has_markup, lost_call
+
+SAME_ID = "it came with the id of another call and got one of its own"
 
 
 class Asked(NamedTuple):
     """tools: by the name the wire knows. quoting: the user's last words hold tool-call markup, so M2's may too.
-    snapshots: this endpoint has sent its text as snapshots of the whole before."""
+    snapshots: this endpoint has sent its text as snapshots of the whole before. told: all that M2 was told."""
 
     tools: Mapping[str, ToolSpec]
     quoting: bool
     snapshots: bool = False
+    told: Sequence[Message] = ()
 
     def splitter(self) -> Splitter:
-        return Splitter(watch=not self.quoting)
+        return Splitter(watch=not self.quoting, quoted=self.quotes)
+
+    def quotes(self, markup: str) -> bool:
+        """Is it a quotation of what the user said or a tool printed? Looked up only when there is markup."""
+        return salvage.echoes(markup, _heard(self.told))
 
 
 def asked(request: Request, *, snapshots: bool = False) -> Asked:
     last_words = next((m.text for m in reversed(request.messages) if isinstance(m, User)), "")
-    return Asked({wire_name(tool.name): tool for tool in request.tools}, has_markup(last_words), snapshots)
+    tools = {wire_name(tool.name): tool for tool in request.tools}
+    return Asked(tools, has_markup(last_words), snapshots, request.messages)
+
+
+def _heard(messages: Sequence[Message]) -> Iterator[str]:
+    for message in messages:
+        if isinstance(message, User):
+            yield message.text
+        elif isinstance(message, Results):
+            yield from (result.text for result in message.results)
 
 
 class RawCall(NamedTuple):
@@ -73,7 +89,8 @@ def compose(
     if has_calls or stop == "max_tokens":
         flaw = ""
     elif not question.quoting and not flaw:
-        flaw = "leaked" if any(has_markup(b.text) for b in blocks if isinstance(b, Thinking)) else ""
+        lost = any(lost_call(b.text, question.quotes) for b in blocks if isinstance(b, Thinking))
+        flaw = "leaked" if lost else ""
     stop = "tool_use" if calls else stop or ("tool_use" if has_calls else "end_turn")
     if not blocks and stop in ("end_turn", "tool_use"):
         raise fault("empty")
@@ -97,8 +114,9 @@ def _distinct(blocks: Sequence[Block]) -> tuple[Block, ...]:
     distinct: list[Block] = []
     for number, block in enumerate(blocks):
         if isinstance(block, Call):
+            repairs = block.repairs
             while block.id in seen:
-                block = block._replace(id=f"{block.id}_{number}")
+                block = block._replace(id=f"{block.id}_{number}", repairs=(*repairs, SAME_ID))
             seen.add(block.id)
         distinct.append(block)
     return tuple(distinct)

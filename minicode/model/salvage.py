@@ -5,23 +5,26 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minicode.messages import Call, Json, ToolSpec
+from minicode.model.arguments import read as read_arguments
 from minicode.model.compact import too_deep
 from minicode.model.deltas import new_call_id
 
 READ_FROM_TEXT = "read from tool-call markup in the text"
 
-_WRAPPER_OPEN = re.compile(r"\s*<(minimax:tool_call|tool_calls|tool_call)>")
-_WRAPPER_CLOSE = re.compile(r"\s*</(?:minimax:tool_call|tool_calls|tool_call)>")
-_INVOKE = re.compile(r"""\s*<invoke\s+name=(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
-_INVOKE_END = re.compile(r"\s*</invoke>")
-_PARAMETER = re.compile(r"""\s*<parameter\s+name=(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
+_WRAPPER_OPEN = re.compile(r"\s*<(minimax:tool_call|tool_calls|tool_call|function_calls)>")
+_WRAPPER_CLOSE = re.compile(r"\s*</(?:minimax:tool_call|tool_calls|tool_call|function_calls)>")
+_INVOKE = re.compile(r"""\s*<(?:invoke\s+name=|function=)(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
+_INVOKE_END = re.compile(r"\s*</(?:invoke|function)>")
+_PARAMETER = re.compile(r"""\s*<parameter(?:\s+name=|=)(?:"([^"]*)"|'([^']*)'|([^\s>]+))\s*>""")
 # A value ends where the next structure follows: a closing tag inside file content is not its end.
-_VALUE_END = re.compile(r"</parameter>(?=\s*(?:<parameter\s+name=|</invoke>))")
-_UNCLOSED_END = re.compile(r"(?=\s*<parameter\s+name=)|(?=\s*</invoke>)")
+_VALUE_END = re.compile(r"</parameter>(?=\s*(?:<parameter(?:\s+name=|=)|</(?:invoke|function)>))")
+_UNCLOSED_END = re.compile(r"(?=\s*<parameter(?:\s+name=|=))|(?=\s*</(?:invoke|function)>)")
+_FRAGMENT = re.compile(r"<(?:invoke\s+name=|function=).*?</(?:invoke|function)>|\{[^{}]*\"name\".*\}", re.DOTALL)
+_NUMBERED = re.compile(r"^\s*(?:[^\s:]+:)?\d+[\t:-]", re.MULTILINE)  # as tools print lines
 
 
 def read(markup: str, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], str] | None:
@@ -55,6 +58,26 @@ def read(markup: str, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], str] |
     return (numbered, text if text.strip() else "") if numbered else None
 
 
+def echoes(markup: str, heard: Iterable[str]) -> bool:
+    """Does any call in `markup` stand word for word in what M2 was told? Then it quotes, and a file that it quotes may
+    have been made to be quoted."""
+    calls = [_without_blanks(fragment) for fragment in _FRAGMENT.findall(markup)]
+    return bool(calls) and any(
+        call in told for told in (_without_blanks(_NUMBERED.sub("", text)) for text in heard) for call in calls
+    )
+
+
+def _without_blanks(text: str) -> str:
+    return "".join(text.split())
+
+
+def _tool(name: str, tools: Mapping[str, ToolSpec]) -> ToolSpec | None:
+    """The tool of that name, whatever its case."""
+    bare = name.strip().removeprefix("functions.")
+    same = [tool for known, tool in tools.items() if known.lower() == bare.lower()]
+    return tools.get(bare) or (same[0] if len(same) == 1 else None)
+
+
 def _wrapped(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], int] | None:
     found = _invokes(markup, at, tools) if _INVOKE.match(markup, at) else _json_calls(markup, at, tools)
     if found is None:
@@ -70,7 +93,7 @@ def _wrapped(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[
 def _invokes(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[list[Call], int] | None:
     calls: list[Call] = []
     while opened := _INVOKE.match(markup, at):
-        tool = tools.get(_name(opened))
+        tool = _tool(_name(opened), tools)
         if tool is None:
             return None
         body = _parameters(markup, opened.end(), tool)
@@ -162,7 +185,9 @@ def _json_calls(markup: str, at: int, tools: Mapping[str, ToolSpec]) -> tuple[li
         except (ValueError, RecursionError):
             return None
         arguments = value.get("arguments", value.get("parameters", {}))
-        tool = tools.get(str(value.get("name")))
+        if isinstance(arguments, str):
+            arguments = read_arguments(arguments)[0]
+        tool = _tool(str(value.get("name")), tools)
         if tool is None or not isinstance(arguments, dict) or too_deep(arguments):
             return None
         calls.append(Call("", tool.name, arguments, repairs=(READ_FROM_TEXT,)))

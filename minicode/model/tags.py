@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from minicode.messages import Block, Text, Thinking
 from minicode.model.base import TextPart, ThinkingPart
 
 OPEN, CLOSE = "<think>", "</think>"
-MARKERS = ("<minimax:tool_call>", "<tool_calls>", "<tool_call>", "<invoke name=")
+# M2's own, those of its older templates, and those of the scaffolds it learnt with.
+MARKERS = (
+    *("<minimax:tool_call>", "<tool_calls>", "<tool_call>", "<invoke name="),
+    *("<function_calls>", "<function="),
+)
 
 _IN_TEXT = (OPEN, CLOSE, *MARKERS)
 _TEXT_TAG = re.compile("|".join(re.escape(tag) for tag in _IN_TEXT))
+_FENCE = re.compile(r"[ \t]*(?:(?:[>*+-]|\d{1,3}[.)])[ \t]+)*(`{3,}|~{3,})[ \t]*(.*)")
+_A_CALL = re.compile(r'<invoke\s+name=|<function=|"name"\s*:|</(?:minimax:)?tool_calls?>')
 _LINE_KEPT = 80  # of the current line: enough to see a fence or that the line is blank so far
 
 
@@ -19,6 +26,7 @@ class Splitter:
     """Splits one stream of content, cut anywhere, into thought, text and tool-call markup.
 
     watch: withhold tool-call markup (False when the user's own words contain some: then M2 may be quoting).
+    quoted: is this markup a quotation of what M2 was told? Asked at the end; then it is text after all.
     thinks: tags may open a thought; set it to False once thoughts arrive by a channel of their own. A stray tag at the
     start of a line is dropped from what is shown then, and elsewhere is taken for text.
 
@@ -26,9 +34,10 @@ class Splitter:
     outside code, and everything after it is withheld until the end.
     """
 
-    def __init__(self, *, watch: bool = True) -> None:
+    def __init__(self, *, watch: bool = True, quoted: Callable[[str], bool] | None = None) -> None:
         self.thinks = True
         self._watch = watch
+        self._quoted = quoted
         self._raw: list[str] = []
         self._thought: list[str] = []
         self._text: list[str] = []
@@ -36,7 +45,9 @@ class Splitter:
         self._pending = ""
         self._mode = self._text
         self._line = ""
-        self._fenced = False
+        self._ticks = 0  # in the current line
+        self._fence = ""  # what opened the code that the current line is in
+        self._inline = False  # the markup began within a line of text
 
     def feed(self, piece: str) -> list[TextPart | ThinkingPart]:
         """What may be shown now; a possible beginning of a tag waits for the next piece."""
@@ -52,10 +63,16 @@ class Splitter:
         return parts
 
     def close(self) -> list[TextPart | ThinkingPart]:
-        """What waited and was no tag after all."""
+        """What waited and was no tag after all, or no call."""
         parts: list[TextPart | ThinkingPart] = []
         self._emit(self._pending, parts)
         self._pending = ""
+        markup = self.markup
+        mentioned = self._inline and not _A_CALL.search(markup)
+        if markup and (mentioned or (self._quoted is not None and self._quoted(markup))):
+            self._markup.clear()
+            self._mode = self._text
+            self._emit(markup, parts)
         return parts
 
     @property
@@ -113,18 +130,19 @@ class Splitter:
             self._mode = self._text
             self._line = ""
             return
-        line_start = not self._line.strip() and not self._fenced
+        line_start = not self._line.strip() and not self._fence
         if tag == OPEN and line_start:
             if self.thinks:
                 self._mode = self._thought
-        elif tag == CLOSE and self.thinks and not self._thought and not self._fenced and "`" not in self._line:
+        elif tag == CLOSE and self.thinks and not self._thought and not self._fence and "`" not in self._line:
             self._thought.extend(self._text)
             self._text.clear()
             self._line = ""
         elif tag == CLOSE and line_start:
             pass
-        elif tag in MARKERS and self._watch and not self._fenced and not self._line.endswith("`"):
+        elif tag in MARKERS and self._watch and not self._in_code():
             self._mode = self._markup
+            self._inline = not line_start
             self._markup.append(tag)
         else:
             self._emit(tag, parts)
@@ -139,9 +157,25 @@ class Splitter:
         parts.append(TextPart(text))
         *lines, last = (self._line + text).split("\n")
         for line in lines:
-            if line.lstrip().startswith(("```", "~~~")):
-                self._fenced = not self._fenced
+            self._end_line(line)
+        self._ticks = (0 if lines else self._ticks) + (last if lines else text).count("`")
         self._line = last if len(last) <= _LINE_KEPT else last[: _LINE_KEPT - 8] + last[-8:]
+
+    def _end_line(self, line: str) -> None:
+        """Code ends with a fence of the same sign that is at least as long and stands alone."""
+        match = _FENCE.match(line)
+        if match is None:
+            return
+        fence, rest = match.groups()
+        if not self._fence:
+            self._fence = "" if "`" in rest and fence[0] == "`" else fence
+        elif fence[0] == self._fence[0] and len(fence) >= len(self._fence) and not rest.strip():
+            self._fence = ""
+
+    def _in_code(self) -> bool:
+        """Or in a quotation."""
+        quoted = self._line.lstrip().startswith(">")
+        return bool(self._fence) or self._ticks % 2 == 1 or self._line.endswith("`") or quoted
 
     def _held(self) -> int:
         """How many characters at the end of what is pending may be the beginning of a tag."""
@@ -155,3 +189,14 @@ class Splitter:
 
 def has_markup(text: str) -> bool:
     return any(marker in text for marker in MARKERS)
+
+
+def lost_call(thought: str, quoted: Callable[[str], bool]) -> bool:
+    """Does a thought hold a call that was meant to be made, and not only words about one?"""
+    if not has_markup(thought):
+        return False
+    splitter = Splitter(quoted=quoted)
+    splitter.thinks = False
+    splitter.feed(thought)
+    splitter.close()
+    return _A_CALL.search(splitter.markup) is not None

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from minicode.permission.values import Decision, Standing, Wish
 
+_STRICT = ("allow", "ask", "deny")
 _EDITS = ("acceptEdits", "auto", "bypassPermissions")
 
 
 def decide(wish: Wish, standing: Standing) -> Decision:
-    """Whether it may run, has to be asked for or is refused. "ask" is said whether somebody can be asked or not."""
+    """Whether it may run, has to be asked for or is refused. "ask" is said whether somebody can be asked or not.
+
+    Of a wish for several files, the strictest.
+    """
+    if wish.others:
+        each = (wish._replace(path=path, guarded=guarded, others=()) for path, guarded in wish.others)
+        decisions = [decide(one, standing) for one in (wish._replace(others=()), *each)]
+        return max(decisions, key=lambda decision: _STRICT.index(decision.verdict))
     if (free := _at_once(wish, standing)) is not None:
         return free
     from minicode.permission.judge import judge  # 40 ms, for rules and the reading of commands

@@ -21,6 +21,7 @@ class Wish(NamedTuple):
     is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none. below: it is
     about all that lies in that folder. sight: the eyes of the rules on the disk, which is looked at only when something
     depends on it; None if no command may be taken for harmless. finds: the same, for what commands are not to read.
+    others: path and guarded of every further file.
     """
 
     tool: str
@@ -31,6 +32,7 @@ class Wish(NamedTuple):
     below: bool = False
     sight: Sight | None = None
     finds: Finds = lambda patterns: ""
+    others: tuple[tuple[str, str], ...] = ()
 
 
 class Rules(NamedTuple):

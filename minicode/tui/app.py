@@ -39,8 +39,10 @@ class MinicodeApp(App[int]):
         self._keys = Keys(self.conversation)
         self._open = False
 
+    def get_default_screen(self) -> Conversation:
+        return self.conversation
+
     def on_mount(self) -> None:
-        self.push_screen(self.conversation)
         self.theme_changed_signal.subscribe(self, lambda _: self._dressed())
         self.call_after_refresh(self.open)
 
@@ -48,6 +50,7 @@ class MinicodeApp(App[int]):
     async def open(self) -> None:
         """After the first frame: the user's files, then the session, while keys are answered already."""
         self.ringer.begin()
+        await self.conversation.furnish()
         problems = self._load_files()
         try:
             opened = await self._opened()
@@ -76,14 +79,15 @@ class MinicodeApp(App[int]):
                     return None
 
     def action_key(self, what: str) -> None:
-        """A key of the whole screen."""
-        getattr(self._keys, what)()
+        """A key of the whole screen, which is not all there in the first moment."""
+        if self.conversation.furnished:
+            getattr(self._keys, what)()
 
     @on(Conversation.Wanted)
     def _wanted(self, event: Conversation.Wanted) -> None:
         from minicode.tui import words
 
-        self.run_worker(getattr(words, event.what)(self.conversation, *event.arguments), group="words")
+        words.begin(self.conversation, event.what, *event.arguments)
 
     def _dressed(self) -> None:
         """In another theme, which is kept once there is a choice of the user's."""

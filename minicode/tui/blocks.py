@@ -10,6 +10,7 @@ from minicode.tui.rows import Line, Row, Span, lay
 
 LIVE_ROWS = 6  # of a running thought that are seen while it is "live"
 _WIDE = 150  # cells in which a diff is shown side by side if nobody chose
+_WIDTHS = 2  # at which a running thought is kept laid out: in the transcript and in the side pane
 _PIECE = 4_000  # characters of a thought after which a line without an end is broken
 
 
@@ -121,22 +122,18 @@ class Thought(Block):
         self._pieces: list[str] = []  # whole lines
         self._tail = ""
         self._size = 0
-        self._laid: tuple[int, list[Row]] = (0, [])  # rows of the first so many pieces
-        self._width = 0
+        self._laid: dict[int, tuple[int, list[Row]]] = {}  # by width: rows of the first so many pieces
         self.append(text)
 
     def append(self, text: str) -> None:
         if not text:
             return
         self._size += len(text)
-        whole, newline, tail = (self._tail + text).rpartition("\n")
-        if newline:
-            self._pieces += whole.split("\n")
-        while len(tail) > _PIECE:
-            seam = tail.rfind(" ", 1, _PIECE) + 1 or _PIECE
-            self._pieces.append(tail[:seam])
-            tail = tail[seam:]
-        self._tail = tail
+        *whole, self._tail = (self._tail + text).split("\n")
+        for line in whole:
+            self._pieces += _broken(line)
+        *pieces, self._tail = _broken(self._tail)
+        self._pieces += pieces
         if self.running:
             self.seconds = time.monotonic() - self._begun
 
@@ -144,7 +141,7 @@ class Thought(Block):
         if self.running:
             self.seconds = time.monotonic() - self._begun
         self.running = False
-        self._laid = (0, [])
+        self._laid.clear()
 
     def words(self) -> str:
         return "\n".join([*self._pieces, self._tail]).strip("\n")
@@ -173,6 +170,10 @@ class Thought(Block):
             return "full"
         return "live" if look.thinking == "live" and self.running else "head"
 
+    def whole(self, width: int, look: Look) -> list[Row]:
+        """Its rows whoever folded it."""
+        return [*[Row(())] * self.gap, *lay([self.head(look)], width), *self._body(width)]
+
     def rows(self, width: int, look: Look) -> list[Row]:
         found = [*[Row(())] * self.gap, *lay([self.head(look)], width)]
         shows = self.shows(look)
@@ -183,12 +184,14 @@ class Thought(Block):
 
     def _body(self, width: int) -> list[Row]:
         """Whole lines are laid out once; only the last one, which grows, anew."""
-        done, rows = self._laid if self._width == width else (0, [])
+        done, rows = self._laid.get(width, (0, []))
         while done < len(self._pieces) and not (rows or self._pieces[done].strip()):
             done += 1  # blank lines at its beginning
         rows += lay(map(_thinking, self._pieces[done:]), width)
         if self.running:
-            self._laid, self._width = (len(self._pieces), rows), width
+            if width not in self._laid and len(self._laid) == _WIDTHS:
+                self._laid.clear()
+            self._laid[width] = len(self._pieces), rows
         return [*rows, *lay([_thinking(self._tail)], width)] if self._tail.strip() else list(rows)
 
     def guess(self, width: int, look: Look) -> int:
@@ -202,6 +205,16 @@ class Thought(Block):
         changed = self.open is not True
         self.open = True
         return changed
+
+
+def _broken(line: str) -> list[str]:
+    """Never none; those but the last are as long as a piece."""
+    pieces, begin = [], 0
+    while len(line) - begin > _PIECE:
+        end = line.rfind(" ", begin + 1, begin + _PIECE) + 1 or begin + _PIECE
+        pieces.append(line[begin:end])
+        begin = end
+    return [*pieces, line[begin:]]
 
 
 def _thinking(text: str) -> Line:

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.screen import Screen
 
 from minicode.events import Asked, CallDone, Denied, Event, TurnEnded
+from minicode.text import count
 from minicode.tui.approval import Approval
 from minicode.tui.bell import Bell
 from minicode.tui.blocks import Look
@@ -27,6 +28,7 @@ from minicode.tui.prompt import Prompt
 from minicode.tui.sidepane import Paper, SidePane
 from minicode.tui.status import Status
 from minicode.tui.story import Story
+from minicode.tui.talking import Talking
 from minicode.tui.themes import palette_of, plain_signs
 from minicode.tui.transcript import Transcript
 from minicode.tui.turns import Turns
@@ -35,11 +37,12 @@ from minicode.tui.welcome import About, Welcome
 if TYPE_CHECKING:
     from minicode.session import Session
 
+COMMAND = "command"  # the name of a worker that runs one of the user's own, so that it can be stopped
 _SLICE = 0.005  # seconds of telling an old session before keys are looked at again
 
 
 class Conversation(Screen[None]):
-    CSS = """
+    DEFAULT_CSS = """
     Conversation { background: $background; }
     #middle { height: 1fr; }
     #left { width: 1fr; }
@@ -50,6 +53,7 @@ class Conversation(Screen[None]):
     Conversation.-told #left > Transcript { display: block; }
     Conversation.-asking Prompt { display: none; }
     """
+    AUTO_FOCUS = "Prompt TextArea"
     BINDINGS: ClassVar[list[BindingType]] = [replace(key, action=f"app.key('{key.action}')") for key in bindings("app")]
 
     class Wanted(Message):
@@ -65,8 +69,8 @@ class Conversation(Screen[None]):
         self.desk, self.ringer = desk, ringer
         self.turns: Turns | None = None  # None until the session is open
         self.keymap: dict[str, str] = {}  # the user's own keys
-        self.said: list[str] = []  # in answer to the slash word that is being obeyed
-        self._answer: asyncio.Future[str] | None = None
+        self.talking = Talking(self)
+        self._leaving = False
         self.prompt = Prompt(desk.words, desk.files, desk.places.history, desk.places.drafts)
         self.figuring = Figuring(desk)
         self._early = [(first, "send")] if first else []  # what was said before the session was open
@@ -79,28 +83,27 @@ class Conversation(Screen[None]):
         self.status = Status()
         self.finding = Finding(self.transcript)
         self.story = Story(Paper(self.transcript, self.pane), self.desk.price)
-        with Horizontal(id="middle"):
-            with Vertical(id="left"):
-                yield Welcome(self.desk.sessions)
-                yield self.transcript
-            yield self.pane
-        yield TodoPanel()
-        yield self.approval
-        yield Ask()
-        yield Queue()
-        yield SearchBar()
+        with Horizontal(id="middle"), Vertical(id="left"):
+            yield Welcome(self.desk.sessions)
         yield self.prompt
         yield self.status
 
-    def on_mount(self) -> None:
-        self.prompt.focus()
+    @property
+    def furnished(self) -> bool:
+        return self.approval.is_mounted
+
+    async def furnish(self) -> None:
+        """The rest, after the first frame, since none of it is seen in that."""
+        await self.query_one("#left").mount(self.transcript)
+        await self.query_one("#middle").mount(self.pane)
+        await self.mount(TodoPanel(), self.approval, Ask(), Queue(), SearchBar(), before=self.prompt)
         self.dress()
 
     # The session
 
     async def show_session(self, opened: Opened) -> None:
         """Its past is told, and what is said from now on goes to it."""
-        session = opened.session
+        session, before = opened.session, self.turns
         self.turns = None  # what is said meanwhile waits
         self.figuring.begin(opened)
         keys = tuple(self.keymap.items())
@@ -108,12 +111,11 @@ class Conversation(Screen[None]):
         about = About(self.desk.version, opened.model, opened.folder, opened.contained, mode, keys)
         self.query_one(Welcome).describe(about, session.journal.id)
         await self.retell(session)
-        self.turns = Turns(session, self._show, self._changed)
+        self.turns = Turns(session, self._show, self._changed, before.leave() if before else ())
+        session.jobs.changed = self._jobs_changed
         self.settle()
-        if self.transcript.blocks and opened.notes:
-            self.story.note("", gap=1)
-        for note in opened.notes:
-            self.story.note(note, "warning")
+        for number, note in enumerate(opened.notes):
+            self.story.note(note, "warning", gap=0 if number else 1)
         self._look_at_repo()
 
         early, self._early = self._early, []
@@ -138,16 +140,21 @@ class Conversation(Screen[None]):
 
     def stop(self) -> bool:
         """Whatever runs. False if nothing does."""
+        commands = [worker for worker in self.app.workers if worker.name == COMMAND and worker.is_running]
+        for worker in commands:
+            worker.cancel()
         if self.turns is None or not self.turns.stop():
-            return False
+            return bool(commands)
         self.status.figures = self.figuring.stopping()
         return True
 
     async def leave(self) -> None:
-        """What runs is stopped, and the session closed."""
+        """What runs is stopped, and the session closed; nothing is shown of it any more."""
+        self._leaving = True
         if self.turns:
             self.turns.stop()
             await self.turns.done()
+            self.turns.leave()
         await self.desk.close()
 
     # What the user says
@@ -163,33 +170,10 @@ class Conversation(Screen[None]):
         if self.turns.say(text, how) == "steered":
             self.story.note("M2 hears it with its next step")
 
-    def tell(self, text: str, style: str = "dim") -> None:
+    def tell(self, text: str, style: str = "dim", gap: int = 0) -> None:
         """A remark of ours."""
         self._here()
-        self.story.note(text, style)
-
-    # What slash words do with the screen: see desk.Talker
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-        self.tell(text)
-
-    async def ask(self, prompt: str) -> str:
-        """One question at a time; a second one ends the first with nothing."""
-        if self._answer and not self._answer.done():
-            self._answer.set_result("")
-        self._answer = asyncio.get_running_loop().create_future()
-        self.query_one(Ask).open(prompt)
-        return await self._answer
-
-    def show(self, event: Event) -> None:
-        self.story.show(event)
-
-    def give(self, text: str) -> None:
-        self.prompt.give(text)
-
-    def copy(self, text: str) -> None:
-        self.app.copy_to_clipboard(text)
+        self.story.note(text, style, gap)
 
     def _here(self) -> None:
         """There is something to see, at the end of the transcript."""
@@ -226,8 +210,7 @@ class Conversation(Screen[None]):
     @on(Ask.Answered)
     def _answered_question(self, event: Ask.Answered) -> None:
         self.prompt.focus()
-        if self._answer and not self._answer.done():
-            self._answer.set_result(event.text)
+        self.talking.answered(event.text)
 
     @on(Approval.Answered)
     def _answered(self, event: Approval.Answered) -> None:
@@ -237,8 +220,15 @@ class Conversation(Screen[None]):
 
     @on(Approval.Typed)
     def _typed(self, event: Approval.Typed) -> None:
-        """It was meant for the prompt."""
-        self.prompt.give(self.prompt.value + event.text)
+        """It was meant for the prompt, which is hidden."""
+        self.prompt.add(event.text)
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed where nothing takes it is written in the prompt."""
+        free = event.key not in self.active_bindings and self.prompt.display
+        if free and event.is_printable and event.character:
+            self.prompt.add(event.character)
+            self.prompt.focus()
 
     @on(Queue.Taken)
     def _taken(self, event: Queue.Taken) -> None:
@@ -277,6 +267,8 @@ class Conversation(Screen[None]):
     # What comes of a turn
 
     def _show(self, event: Event) -> None:
+        if self._leaving:
+            return
         self.story.show(event)
         self.figuring.show(event)
         match event:
@@ -305,11 +297,20 @@ class Conversation(Screen[None]):
 
     def _changed(self) -> None:
         """A turn has begun or ended, or the queue is another."""
+        if self._leaving:
+            return
         running = bool(self.turns and self.turns.begun)
         self.prompt.busy = running
         self.status.run(running)
         self.query_one(Queue).show(self.turns.queue if self.turns else ())
         self.settle()
+
+    def _jobs_changed(self) -> None:
+        if self.turns and not self._leaving:
+            run = [view for view in self.turns.session.jobs.views() if not view.fate]
+            self.status.hint(
+                f"{count(len(run), 'command')} in the background: /tasks" if run else "no job runs any more"
+            )
 
     def settle(self) -> None:
         """The status line and the title say how things are."""
@@ -333,7 +334,7 @@ class Conversation(Screen[None]):
 
     def dress(self) -> None:
         """The theme is another one."""
-        if not self.is_mounted:
+        if not self.furnished:
             return
         palette = palette_of(self.app)
         self.look(signs=not plain_signs(self.app.current_theme))

@@ -18,6 +18,7 @@ _SEEN = 40  # rows of one of those, and of live output, before it has to be open
 _MOST = 2_000  # rows of an opened one
 _LIVE = 200_000  # characters of live output that are kept while it runs
 _LIVE_ROWS = 8
+_NAME = 24  # characters of an argument's name
 _ARGUMENT = 20_000  # characters of an argument that are shown
 # The signs before a call, and the words that stand for them where signs are not wanted.
 SIGNS = {
@@ -131,13 +132,14 @@ class Doing(Block):
 
     def title(self) -> str:
         """The call in a line."""
-        return f"{self.name} {brief(dict(self.call.arguments))}".strip() if self.call else self.name
+        return one_line(f"{self.name} {brief(dict(self.call.arguments))}" if self.call else self.name)
 
     def lines(self, width: int, look: Look) -> Sequence[Text]:
         found = [self._head(look)]
         if self.reason:
-            found += _inside([Text((Span(clean(self.reason), "bad"),))])
-        found += _inside([Text((Span(clean(alarm), "bad"),)) for alarm in self.alarms])
+            found += _inside(_bad(self.reason))
+        for alarm in self.alarms:
+            found += _inside(_bad(alarm))
         opened = self.opened(look)
         if opened and self.call:
             found += _inside(_arguments(self.call))
@@ -153,7 +155,7 @@ class Doing(Block):
     def _head(self, look: Look) -> Text:
         sign, word = SIGNS[self.state]
         style = {"good": "good", "bad": "bad", "no": "bad"}.get(self.state, "thought.mark")
-        name, _, rest = clean(self.title()).partition(" ")
+        name, _, rest = self.title().partition(" ")
         parts = [Span(f"{sign if look.signs else word} ", style), Span(name, "call"), Span(f" {rest}" if rest else "")]
         after = [self.summary] if self.summary else []
         if self.running and not self.call and self._forming:
@@ -161,7 +163,7 @@ class Doing(Block):
         if self.seconds >= 0.1:
             after.append(f"{self.seconds:.1f} s")
         if self.repairs:
-            after.append(f"repaired: {clean('; '.join(self.repairs))}")
+            after.append(f"repaired: {one_line('; '.join(self.repairs))}")
         if after:
             parts.append(Span(f"  {' · '.join(after)}", "dim" if self.state != "bad" else "bad"))
         return Text(tuple(parts), (), (Span("  "),))
@@ -171,7 +173,7 @@ class Doing(Block):
 
         found: list[Text] = []
         for block in self.show:
-            if isinstance(block, Line) and clean(block.text).strip().split("\n")[0] == self.summary:
+            if isinstance(block, Line) and clean(block.text).strip().split("\n")[0].endswith(self.summary or "\n"):
                 continue
             if (
                 not opened
@@ -180,7 +182,8 @@ class Doing(Block):
             ):
                 continue
             most = _MOST if opened else _SEEN
-            found += lines_of(block, width, opened, split=look.split(width), signs=look.signs, most=most)
+            lines = lines_of(block, width, opened, split=look.split(width), signs=look.signs, most=most)
+            found += lines[1:] if isinstance(block, Tests) else lines  # how many passed is in the head
         if opened and self.result and not any(isinstance(block, Output | Diff) for block in self.show):
             found += lines_of(Output(self.result.text), width, True, signs=look.signs)
         return found
@@ -204,9 +207,19 @@ class Doing(Block):
         return True
 
     def follow(self, hit: str) -> bool:
-        changed = self.open is not True
+        """What its title tells too is no reason to open it."""
+        if self.open or hit in self.title().lower():
+            return False
         self.open = True
-        return changed
+        return True
+
+
+def one_line(text: str) -> str:
+    return clean(" ".join(text.split()))
+
+
+def _bad(text: str) -> list[Text]:
+    return [Text((Span(line, "bad"),)) for line in clean(text).split("\n")]
 
 
 def _inside(lines: Sequence[Text]) -> list[Text]:
@@ -221,7 +234,7 @@ def _arguments(call: Call) -> list[Text]:
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         rows = clean(text[:_ARGUMENT]).split("\n")
         more = f" … {len(text) - _ARGUMENT:,} more characters" if len(text) > _ARGUMENT else ""
-        label = (Span(f"{clean(name)}: ", "dim"),)
+        label = (Span(f"{one_line(name)[:_NAME]}: ", "dim"),)
         blank = (Span(" " * len(label[0].text)),)
         found += [Text((Span(row),), blank if number else label, blank) for number, row in enumerate(rows)]
         if more:

@@ -14,12 +14,21 @@ from typing import Any, ClassVar
 from textual import constants, events
 from textual._xterm_parser import XTermParser
 from textual.app import ScreenError
+from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 from minicode.tui.modes import Terminal
 
 _PATIENCE = 3.0  # seconds
+_LONE = 0.04  # seconds after which an Esc that stands alone is the key; Textual takes 0.1 to 0.2
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
+
+
+def of(terminal: Terminal) -> type[Driver] | None:
+    """The driver for an app on this terminal; None where Textual's own choice is right."""
+    if os.environ.get("TEXTUAL_DRIVER"):
+        return None
+    return type("OwnDriver", (ScreenDriver,), {"terminal": terminal})
 
 
 class ScreenDriver(LinuxDriver):
@@ -65,6 +74,9 @@ class ScreenDriver(LinuxDriver):
                 if not data:  # the window is closed: SIGHUP says so
                     self.exit_event.wait()
                     return
+                if data == b"\x1b" and not pastes.inside and not select.select([0], [], [], _LONE)[0]:
+                    self.process_message(events.Key("escape", "\x1b"))
+                    continue
                 hurry = now + 2 * constants.ESCAPE_DELAY
                 for pasted, text in pastes.split(decode(data)):
                     if pasted:
@@ -88,7 +100,7 @@ class _Pastes:
     """Tells what was pasted from what was typed."""
 
     def __init__(self) -> None:
-        self._inside = False
+        self.inside = False
         self._parts: list[str] = []
         self._held = ""  # the end of what came, which may be the first half of a mark
 
@@ -96,16 +108,16 @@ class _Pastes:
         """(pasted, text) for each piece; a paste comes when all of it is there."""
         text = self._held + text
         self._held = ""
-        while self._inside or _BEGIN in text:
-            before, mark, rest = text.partition(_END if self._inside else _BEGIN)
+        while self.inside or _BEGIN in text:
+            before, mark, rest = text.partition(_END if self.inside else _BEGIN)
             if not mark:
                 whole = max(len(text) - len(_END) + 1, 0)
                 self._parts.append(text[:whole])
                 self._held = text[whole:]
                 return
-            yield self._inside, "".join((*self._parts, before))
+            yield self.inside, "".join((*self._parts, before))
             self._parts.clear()
-            self._inside, text = not self._inside, rest
+            self.inside, text = not self.inside, rest
         for size in (5, 4, 3):  # less of it may be a key that is whole
             if text.endswith(_BEGIN[:size]):
                 text, self._held = text[:-size], text[-size:]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from minicode.tui.painting import Hits
+from minicode.tui.painting import Hits, found
 from minicode.tui.transcript import Transcript
 
 
@@ -27,16 +27,16 @@ class Finding:
             start, row, by = len(self._transcript.blocks) - 1, -1, -1
         else:
             start, row = hits.block, hits.row
-        found = self._next(words, start, row, by)
-        if found is None:
+        hit = self._next(words, start, row, by)
+        if hit is None:
             again = hits.words == words and hits.block >= 0
             self._transcript.hits = hits if again else Hits(words)
             self._transcript.repaint()
             return ("no more below" if by > 0 else "no more above") if again else "not found"
-        self._transcript.hits = Hits(words, *found)
-        block = self._transcript.blocks[found[0]]
+        self._transcript.hits = Hits(words, *hit)
+        block = self._transcript.blocks[hit[0]]
         self._transcript.mark(block)
-        self._transcript.show_block(block, found[1])
+        self._transcript.show_block(block, hit[1])
         self._transcript.repaint()
         return ""
 
@@ -46,18 +46,18 @@ class Finding:
         while 0 <= number < len(self._transcript.blocks):
             block = self._transcript.blocks[number]
             if words in block.words().lower():
-                if not (rows := self._rows(number, words)) and block.follow(words):
+                if block.follow(words):
                     self._transcript.touch(block)
                     self._transcript.flush()
-                    rows = self._rows(number, words)
-                rows = rows or [block.gap]  # it stands across the end of a row
+                hits = self._rows(number, words) or [block.gap]  # of its text not all is shown
                 if number == start and row >= 0:
-                    rows = [place for place in rows if (place > row if by > 0 else place < row)]
-                if rows:
-                    return number, rows[0] if by > 0 else rows[-1]
+                    hits = [place for place in hits if (place > row if by > 0 else place < row)]
+                if hits:
+                    return number, hits[0] if by > 0 else hits[-1]
             number += by
         return None
 
     def _rows(self, number: int, words: str) -> list[int]:
+        """In which the words begin."""
         rows = self._transcript.rows(self._transcript.blocks[number])
-        return [place for place, row in enumerate(rows) if words in row.text.lower()]
+        return [place for place in range(len(rows)) if any(begin >= 0 for begin, _ in found(rows, place, words))]

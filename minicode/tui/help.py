@@ -15,7 +15,7 @@ from minicode.tui.keymap import ACTIONS
 from minicode.tui.listing import Drawn, Listing
 from minicode.tui.sheet import Filter, Sheet
 
-_COLUMN, _NARROW = 30, 18  # cells of the keys, on a wide screen and on a narrow one
+_COLUMN, _NARROW = 31, 18  # cells of the keys, on a wide screen and on a narrow one
 _PLACES = {
     "prompt": "Writing",
     "app": "Anywhere",

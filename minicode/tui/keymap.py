@@ -34,6 +34,7 @@ ACTIONS = (
     Action("history-back", "up", "history_back", "earlier prompts (on the first line)", "prompt"),
     Action("history-on", "down", "history_on", "later prompts (on the last line)", "prompt"),
     Action("history-search", "ctrl+r", "history_search", "search in earlier prompts", "prompt"),
+    Action("open-paste", "ctrl+e", "open_or_end", "to the end of the line; there: open a folded paste", "prompt"),
     Action("editor", "ctrl+g", "editor", "write in $EDITOR", "prompt"),
     Action("interrupt", "escape", "interrupt", "stop what runs; twice when idle: rewind"),
     Action("clear-or-quit", "ctrl+c", "clear_or_quit", "copy a selection, else clear or stop; twice quits"),

@@ -45,11 +45,11 @@ class Keys:
         if selected := screen.get_selected_text():
             screen.app.copy_to_clipboard(selected)
             screen.clear_selection()
-        elif screen.prompt.clear() or screen.stop():
+        elif not screen.approval.waiting and screen.prompt.clear():
             self._pressed.pop("clear_or_quit", None)
         elif self._twice("clear_or_quit"):
             screen.run_worker(screen.app.action_quit())
-        else:
+        elif not screen.stop():
             screen.status.hint("Once more to quit", TWICE)
 
     def quit_if_empty(self) -> None:

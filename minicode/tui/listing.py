@@ -82,7 +82,8 @@ class Listing(ScrollView, can_focus=True):
         self._items = items
         self._at, self._hover = max(min(at, len(items) - 1), 0), -1
         self._resize()
-        self._show_marked()
+        if self.size:  # else all of it would be above what is seen
+            self._show_marked()
         self.refresh()
         self.post_message(self.Marked(self.item))
 

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from textual.driver import Driver
+    pass
 
 # Takes back all that a screen may have switched on; on a terminal where none of it is on it changes nothing.
 RESET = (
@@ -34,9 +34,9 @@ def has_screen() -> bool:
 
 
 class Terminal:
-    """The terminal of standard input, as it was when this was made, which must be before textual is imported.
+    """The terminal of standard input, as it was when this was made.
 
-    `with Terminal() as terminal: app = App(driver_class=terminal.driver())`. At its end, and whenever `restore` is
+    `with Terminal() as terminal: app = App(driver_class=driver.of(terminal))`. At its end, and whenever `restore` is
     called, the terminal is as before. SIGKILL leaves nobody to do it: `reset` is the shell's cure for that.
 
     grace: seconds an end that was asked for by a signal may take.
@@ -46,7 +46,6 @@ class Terminal:
         self._grace = grace
         self.taken = False
         self._told = 0.0
-        os.environ.setdefault("ESCDELAY", "50")  # milliseconds until a lone Esc is a key; textual reads it but once
         self._attributes: list[Any] | None = None
         with suppress(termios.error):
             self._attributes = termios.tcgetattr(0)
@@ -95,14 +94,6 @@ class Terminal:
             termios.tcflush(2, termios.TCOFLUSH)  # a terminal that reads no more would hold us up for ever
         self.restore()
         os._exit(code)
-
-    def driver(self) -> type[Driver] | None:
-        """The driver for the app; None where Textual's own choice is right."""
-        if os.environ.get("TEXTUAL_DRIVER"):
-            return None
-        from minicode.tui.driver import ScreenDriver
-
-        return type("OwnDriver", (ScreenDriver,), {"terminal": self})
 
 
 def _watch() -> None:

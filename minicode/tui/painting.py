@@ -22,17 +22,35 @@ class Hits(NamedTuple):
     block: int = -1
     row: int = -1
 
-    def of(self, block: int, place: int, row: Row) -> list[Range]:
+    def of(self, block: int, place: int, rows: list[Row]) -> list[Range]:
         """Where the words stand in a row."""
         if not self.words:
             return []
-        text = "".join(span.text for span in row.spans).lower()
         style = "found.here" if (block, place) == (self.block, self.row) else "found"
-        found, at = [], text.find(self.words, len(text) - len(row.text))
-        while at >= 0:
-            found.append((at, at + len(self.words), style))
-            at = text.find(self.words, at + len(self.words))
-        return found
+        gutter = _gutter(rows[place])
+        return [(max(begin, gutter), end, style) for begin, end in found(rows, place, self.words)]
+
+
+def found(rows: list[Row], place: int, words: str) -> list[tuple[int, int]]:
+    """From, to (characters of the row, the gutter counted) of the words. From is below zero if they began in the row
+    before, to is behind the end if they go on in the next: blanks that the wrapping took away count."""
+    text = rows[place].text
+    before, number = "", place
+    while number and rows[number - 1].goes_on >= 0 and len(before) < len(words):
+        number -= 1
+        before = rows[number].text + " " * rows[number].goes_on + before
+    after, number = "", place
+    while rows[number].goes_on >= 0 and len(after) < len(words):
+        after += " " * rows[number].goes_on + rows[number + 1].text
+        number += 1
+    whole, first, last = (before + text + after).lower(), len(before), len(before + text)
+    gutter = _gutter(rows[place])
+    hits, at = [], whole.find(words, max(first - len(words) + 1, 0))
+    while 0 <= at < last:
+        if at + len(words) > first:
+            hits.append((at - first + gutter if at >= first else -1, at + len(words) - first + gutter))
+        at = whole.find(words, at + len(words))
+    return hits
 
 
 def paint(
@@ -42,9 +60,8 @@ def paint(
     base: Style,
     hits: Iterable[Range] = (),
     selected: tuple[int, int] | None = None,
-    mark: str = "",
 ) -> list[Segment]:
-    """Exactly `width` cells. mark: the style of a bar at the left edge, "" for none."""
+    """Exactly `width` cells."""
     fill = base + palette.style(row.fill)
     # Asked for together, so that what stands on a background can be read on it.
     segments = [Segment(text, base + palette.style(f"{row.fill} {style}".strip())) for text, style in row.spans if text]
@@ -58,8 +75,6 @@ def paint(
     cells = sum(cell_len(segment.text) for segment in segments)
     if cells < width:
         segments.append(Segment(" " * (width - cells), fill))
-    if mark and segments:
-        segments = _marked(segments, palette.style(mark))
     return segments if cells <= width else list(Segment.adjust_line_length(segments, width, fill))
 
 
@@ -80,10 +95,3 @@ def _restyled(segments: list[Segment], begin: int, end: int, style: Style) -> li
             found += [Segment(part, how) for part, how in pieces if part]
         at += len(text)
     return found
-
-
-def _marked(segments: list[Segment], style: Style) -> list[Segment]:
-    """A bar in the first cell; a sign that stands there is reversed."""
-    text, own, _ = segments[0]
-    sign, how = ("▎", style) if text.startswith(" ") else (text[0], style + Style(reverse=True))
-    return [Segment(sign, (own or Style()) + how), Segment(text[1:], own), *segments[1:]]

@@ -15,15 +15,20 @@ from textual.widgets import Input, Label, Static
 
 from minicode.show import Todos
 from minicode.text import clean
+from minicode.tui.keyline import keys
+from minicode.tui.themes import plain_signs
 
 _SHOWN = 5
+_ROOMY = 60  # cells in which the keys of the search have room too
 
 
 class Queue(Static):
     """What is sent when the turn is done. A click takes the line back into the prompt."""
 
     DEFAULT_CSS = """
-    Queue { height: auto; max-height: 6; padding: 0 2; color: $text-muted; display: none; }
+    Queue { height: auto; max-height: 7; padding: 0 2; color: $text-muted; display: none; }
+    Queue { border-top: solid $foreground 15%; border-title-color: $text-muted; }
+    Queue:ansi { border-top: solid $border-blurred; }
     Queue.-some { display: block; }
     """
 
@@ -34,28 +39,34 @@ class Queue(Static):
 
     def show(self, queue: Sequence[str]) -> None:
         self.set_class(bool(queue), "-some")
-        lines = [Content(f"⧗ {clean(text).splitlines()[0][:200] if text else ''}") for text in queue[:_SHOWN]]
+        self.border_title = f" queued {len(queue)} "
+        lines = [Content(clean(text).partition("\n")[0][:200]) for text in queue[:_SHOWN]]
         if queue[_SHOWN:]:
-            lines.append(Content(f"  … {len(queue) - _SHOWN} more"))
+            lines.append(Content(f"… {len(queue) - _SHOWN} more"))
         self.update(Content("\n").join(lines))
 
     def on_click(self, event: events.Click) -> None:
-        self.post_message(self.Taken(min(event.y, _SHOWN - 1)))
+        if offset := event.get_content_offset(self):
+            self.post_message(self.Taken(min(offset.y, _SHOWN - 1)))
 
 
 class TodoPanel(Static):
     """The list M2 works through."""
 
     DEFAULT_CSS = """
-    TodoPanel { height: auto; max-height: 10; padding: 0 2; display: none; border-top: solid $panel; }
+    TodoPanel { height: auto; max-height: 10; padding: 0 2; display: none; }
+    TodoPanel { border-top: solid $foreground 15%; border-title-color: $text-muted; }
+    TodoPanel:ansi { border-top: solid $border-blurred; }
     TodoPanel.-shown { display: block; }
     """
-    _SIGNS: ClassVar[dict[str, str]] = {"completed": "☑", "in_progress": "▶"}
+    _SIGNS: ClassVar[dict[str, tuple[str, str]]] = {"completed": ("☑", "done:"), "in_progress": ("▶", "now:")}
 
     def show(self, todos: Todos | None) -> None:
         items = todos.items if todos else ()
+        self.border_title = f" todos {len(items) - len(todos.open)} of {len(items)} done " if todos else " todos "
+        words = plain_signs(self.app.current_theme)
         lines = [
-            Content(f"{self._SIGNS.get(state, '☐')} {clean(text)}").stylize(
+            Content(f"{self._SIGNS.get(state, ('☐', 'open:'))[words]} {clean(text)}").stylize(
                 "dim" if state == "completed" else "bold" if state == "in_progress" else ""
             )
             for text, state in items
@@ -70,7 +81,9 @@ class SearchBar(Horizontal):
     SearchBar { height: 1; display: none; padding: 0 1; background: $panel; }
     SearchBar.-shown { display: block; }
     SearchBar Label { width: auto; color: $text-muted; }
-    SearchBar Input { width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; }
+    SearchBar Input, SearchBar Input:focus {
+        width: 1fr; border: none; height: 1; padding: 0 1; background: $panel; background-tint: $panel 0%;
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False, priority=True),
@@ -92,6 +105,10 @@ class SearchBar(Horizontal):
         yield Label("search ")
         yield Input(id="search-words")
         yield Label("", id="search-found")
+        yield Label(keys([("↑↓", "hits"), ("esc", "closes")]), id="search-keys")
+
+    def on_resize(self, event: events.Resize) -> None:
+        self.query_one("#search-keys").display = event.size.width >= _ROOMY
 
     @property
     def words(self) -> str:
@@ -126,7 +143,7 @@ class Ask(Vertical):
     DEFAULT_CSS = """
     Ask { height: auto; display: none; padding: 0 2; border-top: solid $accent; }
     Ask.-shown { display: block; }
-    Ask Input { border: none; height: 1; padding: 0; }
+    Ask Input, Ask Input:focus { border: none; height: 1; padding: 0; background: transparent; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "nothing", show=False, priority=True)]
 

@@ -94,8 +94,13 @@ class Pile:
             self._count -= len(self._laid.popitem(last=False)[1])
         return rows
 
-    def changed(self, number: int) -> None:
-        """The block has other rows now."""
+    def changed(self, number: int) -> bool:
+        """The block has other rows now. Whether it is as high as before."""
         if (rows := self._laid.pop(number, None)) is not None:
             self._count -= len(rows)
-        self.rows(number)
+        before = self._heights[number]
+        return len(self.rows(number)) == before
+
+    def peek(self, number: int) -> list[Row]:
+        """The rows of a block, and nothing moves."""
+        return self._laid.get(number) or self.blocks[number].rows(self.columns, self.look)

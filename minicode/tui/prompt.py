@@ -30,8 +30,9 @@ class Prompt(Widget):
     Prompt {
         layout: horizontal;
         height: auto;
-        border: round $border-blurred;
+        border: round $foreground 25%;
         padding: 0 1;
+        &:ansi { border: round $border-blurred; }
         & > #mark { width: auto; height: 1; padding-right: 1; color: $primary; text-style: bold; }
         &:focus-within { border: round $border; }
         &.-shell { border: round $warning; }
@@ -130,6 +131,10 @@ class Prompt(Widget):
         """Write this instead of what is there, and focus it with the cursor at the end."""
         self._put(text)
         self._area.focus()
+
+    def add(self, text: str) -> None:
+        """Write this behind what is there."""
+        self._put(self.value + text)
 
     def clear(self) -> bool:
         """True if there was something; the history has it then."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from rich.cells import cell_len
 
 TAB = 4
+_JOINS, _WIDENS = "\u200d", "\ufe0f"
 LONGEST = 100_000  # characters of a line that are laid out; who has longer ones breaks or cuts them before
 
 
@@ -93,7 +94,7 @@ def _bounded(spans: tuple[Span, ...]) -> tuple[Span, ...]:
         out = []
         for part in text[:left].split("\t"):
             out.append(part)
-            column += len(part)
+            column += cell_len(part)
             blanks = TAB - column % TAB
             out.append(" " * blanks)
             column += blanks
@@ -109,7 +110,7 @@ def _cut(spans: tuple[Span, ...], room: int) -> tuple[Span, ...]:
     for text, style in spans:
         size = cell_len(text)
         if size > room:
-            kept.append(Span(text[: _fitting(text, room)], style))
+            kept.append(Span(f"{text[: _fitting(text, room - 1)]}…"[:room], style))
             break
         kept.append(Span(text, style))
         room -= size
@@ -117,13 +118,15 @@ def _cut(spans: tuple[Span, ...], room: int) -> tuple[Span, ...]:
 
 
 def _fitting(text: str, room: int) -> int:
-    """How many characters of the text fit into so many cells."""
+    """How many characters of the text fit into so many cells; what is put on or joined to a letter stays with it."""
     if text.isascii():
         return min(room, len(text))
-    size = 0
+    size, joins = 0, False
     for place, letter in enumerate(text):
-        size += cell_len(letter)
-        if size > room:
+        cells = 0 if joins else cell_len(letter + _WIDENS if text.startswith(_WIDENS, place + 1) else letter)
+        joins = letter == _JOINS
+        size += cells
+        if cells and size > room:
             return place
     return len(text)
 
@@ -137,17 +140,15 @@ def _wrapped(spans: tuple[Span, ...], room: int, later: int) -> Iterator[tuple[t
         return
     begin = 0
     while True:
-        end = begin + _fitting(text[begin : begin + room], room)
+        ahead = text[begin : begin + 4 * room + 4]
+        end = begin + (_fitting(ahead, room) or _fitting(ahead, 2))  # a wide letter in a room of one cell
         if end >= len(text):
             yield _slice(spans, begin, len(text)), -1
             return
-        end = max(end, begin + 1)  # a wide letter in a room of one cell
-        if end == len(text):
-            yield _slice(spans, begin, end), -1
-            return
         seam = end if text[end] == " " else text.rfind(" ", begin, end)
-        if seam > begin and text[begin:seam].strip(" "):
-            stop = seam + 1
+        stop = seam + 1
+        seam = begin + len(text[begin : max(seam, begin)].rstrip(" "))
+        if seam > begin:
             while stop < len(text) and text[stop] == " ":
                 stop += 1
             if stop == len(text):

@@ -35,6 +35,7 @@ def lines_of(
         case shown.Diff(path, diff):
             from minicode.tui import diffs
 
+            path = path.replace("\n", " ")
             if split and signs:
                 return diffs.side_by_side(diff, clean(path), width, most=most)
             return diffs.unified(diff, clean(path), width, most=most, signs=signs)
@@ -112,7 +113,7 @@ def _tests(tests: shown.Tests, opened: bool, signs: bool) -> Iterator[Line]:
     most = _FAILURES[opened]
     at: str | None = None
     for test, why in tests.failures[:most]:
-        file, names = _place(clean(test))
+        file, names = _place(clean(test.replace("\n", " ")))
         if file != at:
             at = file
             if file:

@@ -13,8 +13,6 @@ from minicode.tui.palette import Palette
 from minicode.tui.rows import Line, Row, Span, lay
 from minicode.tui.transcript import Transcript
 
-_FULL = Look(thinking="full")
-
 
 class Mirror(Block):
     """A block of the transcript as the pane shows it: a thought whole, a call in its one line."""
@@ -27,12 +25,15 @@ class Mirror(Block):
 
     def rows(self, width: int, look: Look) -> list[Row]:
         if isinstance(self.block, Thought):
-            return self.block.rows(width, _FULL)
+            return self.block.whole(width, look)
         return [*[Row(())] * self.gap, *lay(self.lines(width, look), width)]
 
     def lines(self, width: int, look: Look) -> Sequence[Line]:
         title = self.block.title() if isinstance(self.block, Doing) else ""
         return [Line((Span("→ ", "thought.mark"), Span(title)), wrap=False)]
+
+    def guess(self, width: int, look: Look) -> int:
+        return self.gap + 1 + (len(self.words()) // width if isinstance(self.block, Thought) else 0)
 
     def words(self) -> str:
         return self.block.words()
@@ -42,7 +43,8 @@ class SidePane(Vertical):
     """Follows a transcript; costs nothing while it is closed."""
 
     DEFAULT_CSS = """
-    SidePane { width: 42%; display: none; border-left: solid $panel; }
+    SidePane { width: 42%; display: none; border-left: solid $foreground 15%; }
+    SidePane:ansi { border-left: solid $border-blurred; }
     SidePane.-shown { display: block; }
     """
 
@@ -102,6 +104,14 @@ class SidePane(Vertical):
         self._chain.mark(mirror)
         if mirror:
             self._chain.show_block(mirror)
+
+    def on_transcript_marked(self, event: Transcript.Marked) -> None:
+        """And the other way round."""
+        if event.control is self._chain and isinstance(event.block, Mirror):
+            block = event.block.block
+            if block is not self._source.marked:
+                self._source.mark(block)
+                self._source.show_block(block)
 
 
 class Paper:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 from rich.cells import cell_len, set_cell_size
@@ -24,6 +24,7 @@ TICK = 0.25  # seconds between two pictures while something runs; none at all wh
 _SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _CELLS = 5  # of the bar of the context
 _LONGEST = 32  # cells of a name from outside
+_TOLD = 48  # cells of what holds the commands
 _TIGHT, _FULL = 0.8, 0.95  # shares of the context: folds come near, nothing more goes in
 _MODES = {"plan": "good", "acceptEdits": "warning", "auto": "warning", "bypassPermissions": "bad"}
 _SEPARATOR = Span(" · ", "rule")
@@ -192,7 +193,7 @@ def _work(f: Figures, since: float | None, took: float | None, plain: bool) -> l
     if f.mode:
         found.append(Part("mode", (Span(_name(f.mode), _MODES.get(f.mode, "dim")),)))
     if f.sandbox:
-        found.append(Part("sandbox", (Span(_name(f.sandbox), "bad" if f.loose else "dim"),)))
+        found.append(Part("sandbox", (Span(_name(f.sandbox, _TOLD), "bad" if f.loose else "dim"),)))
     return found
 
 
@@ -233,14 +234,19 @@ def _context(share: float, plain: bool) -> Part:
 
 def fit(found: list[Part], width: int) -> tuple[list[Span], list[tuple[int, int, str]]]:
     """The spans of a line of this width, and (begin, end, name) of the parts in it, in cells."""
-    kept = list(found)
+    shown = {part.name: part for part in found}
+    away: list[Part] = []
     for name in _order(found):
-        if _width(kept) <= width or len(kept) == 1:
+        if _width(shown.values()) <= width or len(shown) == 1:
             break
-        if name.endswith("."):
-            kept = [p._replace(spans=p.short or p.spans) if p.name == name[:-1] else p for p in kept]
-        else:
-            kept = [part for part in kept if part.name != name]
+        if name.endswith(".") and (part := shown.get(name[:-1])):
+            shown[part.name] = part._replace(spans=part.short or part.spans)
+        elif name in shown:
+            away.append(shown.pop(name))
+    for part in reversed(away):  # there may be room for it, where a longer one had none
+        if _width([*shown.values(), part]) <= width:
+            shown[part.name] = part
+    kept = [shown[part.name] for part in found if part.name in shown]
     left = [part for part in kept if part.name not in _RIGHT]
     right = [part for part in kept if part.name in _RIGHT]
     spans, places = _joined(left, 0)
@@ -256,7 +262,7 @@ def _order(found: list[Part]) -> tuple[str, ...]:
     return (*(name for name in _GIVES_WAY if name != "sandbox"), "sandbox") if loose else _GIVES_WAY
 
 
-def _width(found: list[Part]) -> int:
+def _width(found: Collection[Part]) -> int:
     cells = sum(cell_len(text) for part in found for text, _ in part.spans)
     return cells + cell_len(_SEPARATOR.text) * max(len(found) - 1, 0)
 
@@ -275,10 +281,10 @@ def _joined(found: list[Part], begin: int) -> tuple[list[Span], list[tuple[int, 
     return spans, places
 
 
-def _name(text: str) -> str:
+def _name(text: str, longest: int = _LONGEST) -> str:
     """One line, safe, and of a length that a line can bear."""
     text = clean(" ".join(text.split()))
-    return text if cell_len(text) <= _LONGEST else f"{set_cell_size(text, _LONGEST - 1).rstrip()}…"
+    return text if cell_len(text) <= longest else f"{set_cell_size(text, longest - 1).rstrip()}…"
 
 
 def lasted(seconds: float) -> str:

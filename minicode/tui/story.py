@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Protocol, assert_never
 
 from minicode import plain
@@ -41,6 +41,9 @@ _REASONS = {
 }
 
 
+NEW, STEER = "❯", "↳"  # the marks of what the user said, between turns and to one that runs
+
+
 class Paper(Protocol):
     """Where blocks go."""
 
@@ -63,14 +66,17 @@ class Story:
         self._now: Thought | Answer | None = None  # what the stream goes into
         self._streamed: list[Thought | Answer] = []  # in this step
         self._forming: dict[int, Doing] = {}
-        self._calls: dict[str, Doing] = {}
+        self._calls: list[Doing] = []  # of the last reply
         self._last: Block | None = None
-        self._said = ""  # that the next TurnStarted would say again
+        self._said: Said | None = None  # what the next TurnStarted will say again
+        self._in_turn = False
 
-    def said(self, text: str, mark: str = "❯") -> None:
+    def said(self, text: str, mark: str = NEW) -> None:
         """Shown at once; the turn's own word of it comes when it is on disk."""
-        self._said = text
-        self._add(Said(clean(text), mark))
+        said = Said(clean(text), mark)
+        if mark == NEW:
+            self._said = said
+        self._add(said)
 
     def note(self, text: str, style: str = "dim", gap: int = 0) -> None:
         self._add(Note(clean(text).rstrip("\n"), style, gap))
@@ -82,9 +88,7 @@ class Story:
     def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
         match event:
             case TurnStarted(_, text):
-                if text != self._said:
-                    self._add(Said(clean(text)))
-                self._said = ""
+                self._turn_started(clean(text))
             case StepStarted():
                 self.step += 1
                 self._end_stream()
@@ -105,7 +109,7 @@ class Story:
             case CallStarted(call):
                 self._doing(call)
             case CallSaid(call_id, text):
-                if doing := self._calls.get(call_id):
+                if doing := self._find(call_id):
                     doing.say(text)
                     self._paper.touch(doing)
             case Asked(call):
@@ -114,13 +118,13 @@ class Story:
                 self._paper.touch(doing)
             case Denied(call, reason, by):
                 doing = self._doing(call)
-                doing.state, doing.reason = "no", f"{by}: {reason}"
+                doing.state, doing.reason = "no", clean(f"{by}: {reason}")
                 self._paper.touch(doing)
             case CallDone():
                 self._done(event)
             case Alarm(call_id, text):
-                if doing := self._calls.get(call_id):
-                    doing.alarms.append(text)
+                if doing := self._find(call_id):
+                    doing.alarms.append(clean(text))
                     self._paper.touch(doing)
                 else:
                     self.note(text, "bad")
@@ -140,8 +144,17 @@ class Story:
             block.gap = 0
         self._paper.add(block)
 
+    def _turn_started(self, text: str) -> None:
+        """Said at once, it is on the screen already: now as it is on record, with keys hidden."""
+        if self._said is None:
+            self._add(Said(text, STEER if self._in_turn else NEW))
+        elif self._said.text != text:
+            self._said.text = text
+            self._paper.touch(self._said)
+        self._said, self._in_turn = None, True
+
     def _stream(self, kind: type[Thought] | type[Answer], text: str) -> None:
-        text = clean(text)
+        text = _read(text)
         if not isinstance(self._now, kind):
             if not text.strip():
                 return
@@ -164,9 +177,9 @@ class Story:
         self._end_stream()
         doing = self._forming.get(number)
         if doing is None:
-            doing = self._forming[number] = Doing(self.step, clean(name))
+            doing = self._forming[number] = Doing(self.step, name)
             self._add(doing)
-        doing.name = clean(name) or doing.name
+        doing.name = name or doing.name
         doing.forming(fragment)
         self._paper.touch(doing)
 
@@ -179,10 +192,13 @@ class Story:
                 block.void = True
             self._paper.touch(block)
         self._streamed.clear()
-        for doing in self._forming.values():
-            doing.state, doing.reason, doing.running = "bad", "cut off, does not count", False
-            self._paper.touch(doing)
+        self._cut_off(self._forming.values(), "cut off, does not count")
         self._forming.clear()
+
+    def _cut_off(self, doings: Iterable[Doing], why: str) -> None:
+        for doing in doings:
+            doing.state, doing.reason, doing.running = "bad", why, False
+            self._paper.touch(doing)
 
     def _reply(self, reply: Reply) -> None:
         """What was not streamed is shown now, and the calls are known."""
@@ -190,24 +206,27 @@ class Story:
         if not self._streamed:
             for thought in reply.thinking:
                 if thought.text.strip():
-                    self._keep(Thought(self.step, clean(thought.text).strip("\n")))
+                    self._keep(Thought(self.step, _read(thought.text).strip("\n")))
             if reply.text.strip():
-                self._keep(Answer(self.step, clean(reply.text)))
-        led = next((_title(call) for call in reply.calls), "")
+                self._keep(Answer(self.step, _read(reply.text)))
+        led = next((Doing(0, call.name, call).title() for call in reply.calls), "")
         for block in self._streamed:
             if isinstance(block, Thought):
                 block.led = led
                 self._paper.touch(block)
-        self._calls = {}
+        self._calls.clear()
         for number, call in enumerate(reply.calls):
-            doing = self._forming.get(number) or Doing(self.step, clean(call.name))
-            doing.call, doing.name, doing.repairs = call, clean(call.name), tuple(call.repairs)
+            doing = self._forming.get(number) or Doing(self.step, call.name)
+            doing.call, doing.name, doing.repairs = call, call.name, tuple(call.repairs)
             doing.state = "run"
             if number in self._forming:
                 self._paper.touch(doing)
             else:
                 self._add(doing)
-            self._calls[call.id] = doing
+            self._calls.append(doing)
+        for number, doing in self._forming.items():
+            if number >= len(reply.calls):
+                self._cut_off([doing], "came to nothing")
         self._streamed.clear()
         self._forming.clear()
 
@@ -216,10 +235,16 @@ class Story:
         self._streamed.append(block)
         self._add(block)
 
+    def _find(self, call_id: str) -> Doing | None:
+        """A model may use an id twice in a reply: then it is the first one that is not done."""
+        found = [doing for doing in self._calls if doing.call and doing.call.id == call_id]
+        return next((doing for doing in found if doing.result is None), found[-1] if found else None)
+
     def _doing(self, call: Call) -> Doing:
-        doing = self._calls.get(call.id)
-        if doing is None:
-            doing = self._calls[call.id] = Doing(self.step, clean(call.name), call)
+        doing = self._find(call.id)
+        if doing is None or doing.result is not None:
+            doing = Doing(0, call.name, call)
+            self._calls.append(doing)
             self._add(doing)
         elif doing.state == "wait":
             doing.state = "run"
@@ -230,16 +255,16 @@ class Story:
         doing = self._doing(event.call)
         doing.done(event.result, event.show, event.seconds)
         if doing.state != "no":
-            doing.summary = clean(summary(event.show, event.result.text, event.result.failed))
+            said = clean(summary(event.show, event.result.text, event.result.failed))
+            doing.summary = said.removeprefix(f"{clean(plain.brief(dict(event.call.arguments)))}: ")
         self.todos = next((block for block in event.show if isinstance(block, Todos)), self.todos)
         self._paper.touch(doing)
 
     def _turn_ended(self, event: TurnEnded) -> None:
-        self._end_stream()
-        for doing in self._forming.values():
-            doing.state, doing.reason, doing.running = "bad", "cut off", False
-            self._paper.touch(doing)
-        self._forming.clear()
+        self._said, self._in_turn = None, False
+        self._withdraw()  # what was streamed and is no reply
+        self._cut_off([doing for doing in self._calls if doing.result is None], "cut off")
+        self._calls.clear()
         cost = self._price(event.usage)
         self.cost += cost or 0.0
         if event.error:
@@ -248,8 +273,9 @@ class Story:
         self.note(plain.footer(event, ended, cost).removesuffix(" · "), gap=0 if event.error else 1)
 
 
-def _title(call: Call) -> str:
-    return clean(f"{call.name} {plain.brief(dict(call.arguments))}")
+def _read(text: str) -> str:
+    """What the model said, in lines that end as ours do."""
+    return clean(text.replace("\r\n", "\n"))
 
 
 def summary(show: tuple[Show, ...], text: str, failed: bool) -> str:
@@ -257,7 +283,8 @@ def summary(show: tuple[Show, ...], text: str, failed: bool) -> str:
     for block in show:
         match block:
             case Tests(passed, bad, skipped):
-                return f"{passed} passed, {bad} failed" + (f", {skipped} skipped" if skipped else "")
+                kinds = ((bad, "failed"), (passed, "passed"), (skipped, "skipped"))
+                return ", ".join(f"{number:,} {word}" for number, word in kinds if number) or "no test ran"
             case Output(said):
                 last = text.rstrip().rpartition("\n")[2]
                 return last.strip("[]") if last.startswith("[") else count(said.count("\n") + 1, "line")

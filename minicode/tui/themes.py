@@ -37,6 +37,8 @@ Input:ansi > .input--cursor {{ color: ansi_default; background: ansi_default; }}
 App:nocolor Input > .input--selection, App:nocolor TextArea > .text-area--selection {{ text-style: reverse; }}
 .-theme-{MONO} Input > .input--selection, .-theme-{MONO} TextArea > .text-area--selection {{ text-style: reverse; }}
 .-theme-{MONO} .screen--selection {{ text-style: reverse; }}
+TextArea .text-area--placeholder, Input > .input--placeholder {{ color: $text-muted; }}
+TextArea:ansi .text-area--placeholder, Input:ansi > .input--placeholder {{ color: ansi_default; text-style: dim; }}
 """
 _UNSAID = ("ansi-background", "ansi-foreground", "surface-active")  # Textual uses them and leaves them to the themes
 # What Textual gives a colour in every ansi theme.
@@ -113,6 +115,7 @@ def _of_the_terminal() -> tuple[Theme, ...]:
                 **_reversed(),
                 "border": "ansi_cyan",
                 "border-blurred": "ansi_blue",
+                "scrollbar": "ansi_bright_black",
                 "footer-key-foreground": "ansi_cyan",
                 "link-color": "ansi_cyan",
                 "input-selection-background": "ansi_cyan",

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterator
 from typing import ClassVar
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Offset, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
+from minicode.text import clean
 from minicode.tui.blocks import Block, Look
+from minicode.tui.copying import copied, row_of
 from minicode.tui.keymap import bindings
 from minicode.tui.painting import Hits, paint
 from minicode.tui.palette import Palette
@@ -23,7 +26,7 @@ from minicode.tui.pile import Pile
 from minicode.tui.rows import Row
 
 _KEPT_STRIPS = 2_000
-_ROW_BITS = 24  # a place in the selection is the block's number and the row in it, so that it does not move
+_MARGIN = 1  # cells at the left, for the bar of what is marked; no padding, where Textual knows no place in the text
 FLUSH = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 12  # seconds between two looks at what came
 
 
@@ -40,6 +43,7 @@ class Transcript(ScrollView, can_focus=True):
         scrollbar-color: $panel;
         overflow-x: hidden;
         overflow-y: scroll;
+        &:ansi { scrollbar-color: $scrollbar; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("transcript")]
@@ -89,6 +93,7 @@ class Transcript(ScrollView, can_focus=True):
     def clear(self) -> None:
         self.pile.clear()
         self.mark(None)
+        self.hits = Hits()
         self.following = True
         self._strips.clear()
         self._dirty.clear()
@@ -122,7 +127,8 @@ class Transcript(ScrollView, can_focus=True):
         top = self.pile.top(block.number) + row
         if not self.scroll_offset.y <= top < self.scroll_offset.y + self._lines - 1:
             self.following = False
-            self.scroll_to(y=max(top - self._lines // 3, 0), animate=False)
+            self._arrange((block.number, row), self._lines // 3)
+            self.refresh()
 
     def rows(self, block: Block) -> list[Row]:
         return self.pile.rows(block.number)
@@ -144,7 +150,7 @@ class Transcript(ScrollView, can_focus=True):
 
     @property
     def _columns(self) -> int:
-        return max(self.scrollable_content_region.width, 1)
+        return max(self.scrollable_content_region.width - _MARGIN, 1)
 
     @property
     def _lines(self) -> int:
@@ -154,14 +160,17 @@ class Transcript(ScrollView, can_focus=True):
 
     def _again(self) -> None:
         """All is as high as it is guessed to be, and what is at the top of the screen stays there."""
-        place = self.pile.place(self.scroll_offset.y)
-        anchor = self.blocks[place[0]] if place else None
+        place = None if self.following else self.pile.place(self.scroll_offset.y)
+        before = self.pile.height(place[0]) if place else 0
         self.pile.columns = self._columns
         self.pile.again()
         self._strips.clear()
-        self._arrange()
-        if anchor and not self.following:
-            self.scroll_to(y=self.pile.top(anchor.number), animate=False)
+        if self.text_selection:
+            self.screen.clear_selection()  # its rows are others now
+        if place:
+            number, row = place
+            place = number, row * len(self.pile.rows(number)) // before
+        self._arrange(place)
         self.refresh()
 
     def _soon(self) -> None:
@@ -173,30 +182,30 @@ class Transcript(ScrollView, can_focus=True):
         """Show what has changed since the last time."""
         self._flushing = False
         before = self.virtual_size, self.scroll_offset, len(self.pile)
+        place = None if self.following else self.pile.place(self.scroll_offset.y)
         dirty = [number for number in self._dirty if number < len(self.blocks)]
-        for number in dirty:
-            self.pile.changed(number)
+        moved = [number for number in dirty if not self.pile.changed(number)]
         self._dirty.clear()
-        self._arrange()
-        if before == (self.virtual_size, self.scroll_offset, len(self.pile)):
+        self._arrange(place)
+        if not moved and before == (self.virtual_size, self.scroll_offset, len(self.pile)):
             for number in dirty:  # most of the time a line has grown, and nothing has moved
                 self.refresh_lines(self.pile.top(number), self.pile.height(number))
         else:
             self.refresh()
 
-    def _arrange(self) -> None:
-        """What is in view has its true height, the whole its size, and the end is followed."""
+    def _arrange(self, place: tuple[int, int] | None = None, lead: int = 0) -> None:
+        """What is in view has its true height, the whole its size, and the end is followed. If it is not: place (block,
+        row in it; None for what is there now) will be this many lines below the top of the screen."""
         if self._laying or not self.size:
             return
         self._laying = True
         try:
-            if self.following:
-                self._lay_end()
-            else:
-                self._lay_view()
+            y = self._lay_end() if self.following else self._lay_view(place, lead)
+            last = max(self.pile.total - self._lines, 0)
+            self.following = self.following or y >= last
             self._grown()
-            if self.following:
-                self.scroll_to(y=max(self.pile.total - self._lines, 0), animate=False)
+            if self.scroll_offset.y != min(y, last):
+                self.scroll_to(y=min(y, last), animate=False)
         finally:
             self._laying = False
 
@@ -207,28 +216,30 @@ class Transcript(ScrollView, can_focus=True):
             self.set_reactive(Transcript.virtual_size, size)
             self.vertical_scrollbar.window_virtual_size = size.height
 
-    def _lay_end(self) -> None:
-        seen, number = 0, len(self.blocks) - 1
-        while number >= 0 and seen < self._lines:
-            seen += len(self.pile.rows(number))
-            number -= 1
+    def _lay_end(self) -> int:
+        """Returns the row at the top of the screen, as `_lay_view` does. A screen more is laid out than is seen: what
+        has its true height already does not move what is below it when it comes into view."""
+        self._lay(len(self.blocks) - 1, -1, 2 * self._lines)
+        return self.pile.total - self._lines
 
-    def _lay_view(self) -> None:
-        """What is below the top of the screen stays where it is, though what is above turns out higher or lower."""
-        place = self.pile.place(self.scroll_offset.y)
+    def _lay_view(self, place: tuple[int, int] | None, lead: int) -> int:
+        place = place or self.pile.place(self.scroll_offset.y)
         if place is None:
-            return
+            return self._lay_end()
         number, row = place
         before = self.pile.height(number)
         after = len(self.pile.rows(number))
-        if after != before:
-            y = self.pile.top(number) + max(row + after - before, 0)
-            self._grown()
-            self.scroll_to(y=y, animate=False)
-        number += 1
-        while number < len(self.blocks) and self.pile.top(number) < self.scroll_offset.y + self._lines:
-            self.pile.rows(number)
-            number += 1
+        if after != before:  # it was guessed: what is seen of it is its end
+            row = max(row + after - before, 0)
+        self._lay(number - 1, -1, self._lines)
+        self._lay(number + 1, 1, self._lines)
+        return max(self.pile.top(number) + min(row, max(after - 1, 0)) - lead, 0)
+
+    def _lay(self, number: int, by: int, lines: int) -> None:
+        """Blocks from this one on, up (-1) or down (1), till they fill so many lines."""
+        while lines > 0 and 0 <= number < len(self.blocks):
+            lines -= len(self.pile.rows(number))
+            number += by
 
     # What Textual asks for
 
@@ -239,36 +250,39 @@ class Transcript(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         if not self._laying:
             self.following = round(new_value) >= self.pile.total - self._lines
-            if not self.following:
-                self._arrange()
+            self._arrange()
 
     def render_line(self, y: int) -> Strip:
-        width = self._columns
-        place = self.pile.place(self.scroll_offset.y + y)
-        if place is None:
-            return Strip.blank(width, self.rich_style)
-        number, row = place
-        rows = self.pile.rows(number)
-        if row >= len(rows):  # it shrank, and the next flush will tell
-            return Strip.blank(width, self.rich_style)
+        number, row = self.pile.place(self.scroll_offset.y + y) or (len(self.blocks), 0)
+        rows = self.pile.rows(number) if number < len(self.blocks) else []
+        if row >= len(rows):  # below the end; or it shrank, and the next flush will tell
+            return self._strip([], number, row)
         key = (number, row)
         painted = self._strips.get(key)
         if painted is None or painted[0] is not rows[row]:
-            painted = self._strips[key] = rows[row], self._painted(number, row, rows[row], width)
+            painted = self._strips[key] = rows[row], self._painted(number, row, rows)
             if len(self._strips) > _KEPT_STRIPS:
                 self._strips.popitem(last=False)
         return painted[1]
 
-    def _painted(self, number: int, place: int, row: Row, width: int) -> Strip:
-        y = number << _ROW_BITS | place
-        selected = self.text_selection.get_span(y) if self.text_selection else None
-        block = self.blocks[number]
-        mark = ""
+    def _painted(self, number: int, place: int, rows: list[Row]) -> Strip:
+        row, block = rows[place], self.blocks[number]
+        selected = self.text_selection.get_span(row_of(number, place)) if self.text_selection else None
+        hits = self.hits.of(number, place, rows)
+        segments = paint(row, self._columns, self.palette, self.rich_style, hits, selected)
+        linked = False
         if self.marked is not None and row.spans:
-            linked = block.step and block.step == self.marked.step and block.kind in ("thought", "call")
-            mark = "mark" if block is self.marked or linked else ""
-        segments = paint(row, width, self.palette, self.rich_style, self.hits.of(number, place, row), selected, mark)
-        return Strip(segments, width).apply_offsets(0, y)
+            same = block.step and block.step == self.marked.step and block.kind in ("thought", "call")
+            linked = block is self.marked or bool(same)
+        return self._strip(segments, number, place, linked)
+
+    def _strip(self, segments: list[Segment], number: int, place: int, marked: bool = False) -> Strip:
+        """With its margin. Each cell of it says for the selection where it is."""
+        y, style = row_of(number, place), self.rich_style
+        margin = Segment("▎", style + self.palette.style("mark")) if marked else Segment(" " * _MARGIN, style)
+        margin = Segment(margin.text, (margin.style or style) + Style.from_meta({"offset": (0, y)}))
+        text = Strip(segments or [Segment(" " * self._columns, style)], self._columns).apply_offsets(0, y)
+        return Strip([margin, *text], self._columns + _MARGIN)
 
     # Mouse, selection, keys
 
@@ -280,27 +294,7 @@ class Transcript(ScrollView, can_focus=True):
         self.repaint()
 
     def get_selection(self, selection: Selection) -> tuple[str, str] | None:
-        """The text as it was written: without gutters, and with its own line ends, not those of the screen."""
-        if not self.blocks:
-            return None
-        last = len(self.blocks) - 1
-        start = selection.start or Offset(0, 0)
-        end = selection.end or Offset(1 << 20, last << _ROW_BITS | (1 << _ROW_BITS) - 1)
-        return "".join(self._copied(start, end)).strip("\n"), "\n"
-
-    def _copied(self, start: Offset, end: Offset) -> Iterator[str]:
-        for number in range(start.y >> _ROW_BITS, min(end.y >> _ROW_BITS, len(self.blocks) - 1) + 1):
-            for place, row in enumerate(self.pile.rows(number)):
-                y = number << _ROW_BITS | place
-                if not start.y <= y <= end.y:
-                    continue
-                whole = "".join(span.text for span in row.spans)
-                skipped = len(whole) - len(row.text)
-                begin = max(start.x, skipped) if y == start.y else skipped
-                stop = end.x if y == end.y else len(whole)
-                yield whole[begin:stop]
-                if y != end.y:
-                    yield " " * row.goes_on if row.goes_on >= 0 else "\n"
+        return (copied(self.pile, selection), "\n") if self.blocks else None
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -309,7 +303,7 @@ class Transcript(ScrollView, can_focus=True):
             return
         self.mark(block)
         place = self.pile.place(self.scroll_offset.y + (offset.y if offset else 0))
-        if place and place[1] <= block.gap:  # its head
+        if place and place[1] == block.gap:  # its head
             self.toggle(block)
 
     def toggle(self, block: Block) -> None:
@@ -335,7 +329,14 @@ class Transcript(ScrollView, can_focus=True):
 
     def action_copy_marked(self) -> None:
         if self.marked is not None:
-            self.app.copy_to_clipboard(self.marked.words())
+            self.app.copy_to_clipboard(clean(self.marked.words()))
+
+    def action_scroll_home(self) -> None:
+        self.scroll_to(y=0, animate=False)
+
+    def action_scroll_end(self) -> None:
+        self.to_end()
+        self.flush()
 
     def action_next_hit(self) -> None:
         self.post_message(self.Searched(1))

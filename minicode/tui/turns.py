@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,15 @@ class Turns:
     queue: words that are sent when the turn is done, one turn each; the user may edit them till then.
     """
 
-    def __init__(self, session: Session, show: Callable[[Event], None], changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        show: Callable[[Event], None],
+        changed: Callable[[], None],
+        queue: Iterable[str] = (),
+    ) -> None:
         self.session = session
-        self.queue: list[str] = []
+        self.queue = list(queue)
         self.asked: list[Asked] = []  # what waits for an answer
         self.begun = 0.0  # time.monotonic() at which the turn began, 0 if none runs
         self._show = show
@@ -74,6 +80,12 @@ class Turns:
         with suppress(RuntimeError):  # no loop any more
             self._waiting = asyncio.create_task(self.session.gate.hooks.idle())
 
+    def leave(self) -> list[str]:
+        """The session is left: nobody waits for words in it any more. Returns those that were not sent."""
+        if self._waiting is not None:
+            self._waiting.cancel()
+        return self.queue
+
     async def _run(self, text: str) -> None:
         if self._waiting is not None:
             self._waiting.cancel()
@@ -82,6 +94,8 @@ class Turns:
             self.begun = time.monotonic()
             self._changed()
             ended = await self._turn(words)
+            if left := self.session.unheard():  # the turn was over too soon
+                self.queue.insert(0, "\n\n".join(left))
             words = self.queue.pop(0) if self.queue and ended.reason == "done" else None
         self.begun = 0.0
         self._changed()

@@ -18,6 +18,7 @@ from minicode.tui.keyline import keys, named
 
 _RECENT = 5
 _WIDEST = 96  # cells
+_AROUND = 13  # rows of the screen that are not the sessions'
 
 
 class About(NamedTuple):
@@ -108,8 +109,9 @@ class Welcome(Widget):
         if about := self._about:
             yield cut(Content.assemble(("minicode", "bold $primary"), (f"  {about.version}", "dim")))
             yield cut(Content.assemble(one_line(about.model), (" in ", "dim"), one_line(about.folder)))
-            held = Content.styled(f"sandbox {one_line(about.sandbox)} · mode {one_line(about.mode)}", "dim")
-            yield from ((line, "") for line in held.wrap(width))
+            held = [f"sandbox {one_line(about.sandbox)}", f"mode {one_line(about.mode)}"]
+            held = [" · ".join(held)] if len(" · ".join(held)) <= width else held
+            yield from ((line, "") for text in held for line in Content.styled(text, "dim").wrap(width))
         else:
             yield cut(Content.styled("minicode", "bold $primary"))
             yield from [cut(Content(""))] * 2
@@ -119,9 +121,12 @@ class Welcome(Widget):
         if cards := [card for card in self._cards if card.id != self._current][:_RECENT]:
             yield cut(Content(""))
             yield cut(Content.styled("Recent sessions here", "bold"))
-            now = time.time()
+            now, room = time.time(), self.app.size.height - _AROUND
             for card in cards:
-                yield from ((line, card.id) for line in self._of(card, width, now))
+                lines = list(self._of(card, width, now))
+                room -= len(lines)
+                if room >= 0:
+                    yield from ((line, card.id) for line in lines)
         yield cut(Content(""))
         yield cut(self._keys(width))
 
@@ -130,7 +135,7 @@ class Welcome(Widget):
         if card.id == self._under:
             title = title.stylize("underline")
         room = width - facts.cell_length - 4
-        if room < 12:
+        if room < 20:
             facts, room = Content(""), max(width - 2, 1)
         yield Content("  ") + title.truncate(room, ellipsis=True, pad=True) + Content("  ") + facts
         if card.turns > 1 and width > 40:

@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from textual.app import SuspendNotSupported
 
 from minicode.text import clean
-from minicode.tui.conversation import Conversation
+from minicode.tui.conversation import COMMAND, Conversation
 from minicode.tui.doings import Doing
 
 THINKING = ("folded", "live", "full")
+_COMMANDS = ("/verify", "/doctor")
+
+
+def begin(screen: Conversation, what: str, *arguments: Any) -> None:
+    """what: a function of this module. It goes on by itself."""
+    line = str(arguments[0]) if what == "obey" else ""
+    own = what == "shell" or line.split(" ")[0].lower() in _COMMANDS
+    screen.app.run_worker(_whole(screen, what, *arguments), name=COMMAND if own else what, group="words")
+
+
+async def _whole(screen: Conversation, what: str, *arguments: Any) -> None:
+    try:
+        await globals()[what](screen, *arguments)
+    except Exception as error:  # why: a word that breaks must not end the program
+        screen.tell(f"internal error in {what}: {type(error).__name__}: {error}.", "bad")
 
 
 async def obey(screen: Conversation, line: str) -> None:
@@ -22,15 +38,18 @@ async def obey(screen: Conversation, line: str) -> None:
     if screen.turns is None:
         screen.tell("The session is still being opened; a moment.", "warning")
         return
-    screen.said.clear()
-    if not await screen.desk.obey(line, screen):
+    screen.talking.said.clear()
+    screen.tell(line, "strong", gap=1)
+    leaf = screen.turns.session.journal.leaf
+    if not await screen.desk.obey(line, screen.talking):
         await screen.app.action_quit()
         return
     if screen.turns.session is not screen.desk.opened().session:
         await screen.show_session(screen.desk.opened())
-    elif word in _MOVES:
+    elif word.lower() in _MOVES and leaf != screen.turns.session.journal.leaf:
         await screen.retell(screen.turns.session)
-        for said in list(screen.said):
+        screen.tell(line, "strong", gap=1)
+        for said in list(screen.talking.said):
             screen.tell(said)
     screen.settle()
 
@@ -140,6 +159,7 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
     """The user's own command, with the user's rights. M2 hears of it with the next message, unless it is private."""
     if not command or screen.turns is None:
         return
+    before = screen.turns
     screen.tell("")
     doing = Doing(0, f"{'!!' if private else '!'} {clean(command)}")
     screen.story.put(doing)
@@ -157,19 +177,21 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
     doing.ended(f"exit code {code}", output, failed=code != 0)
     screen.transcript.touch(doing)
     told = f"[The user ran `{command}`: exit code {code}.\n{output}\n]"
-    screen.turns.session.overhear("" if private else told, command=command, code=code)
+    (screen.turns or before).session.overhear("" if private else told, command=command, code=code)
 
 
 async def write_in_editor(screen: Conversation) -> None:
     """The terminal is the editor's meanwhile; what M2 does goes on."""
     from minicode.tui.editor import edit
 
-    text = screen.prompt.value
     try:
-        with screen.app.suspend():
-            text = await asyncio.to_thread(edit, text)
+        with screen.app.suspend():  # nothing may be raised in it, or the terminal is not taken back
+            [text] = await asyncio.gather(asyncio.to_thread(edit, screen.prompt.value), return_exceptions=True)
     except SuspendNotSupported:
         screen.tell("There is no terminal here that an editor could have.", "warning")
-    except (OSError, ValueError) as error:
-        screen.tell(str(error), "warning")
-    screen.prompt.give(text)
+        return
+    if isinstance(text, str):
+        screen.prompt.give(text)
+    else:
+        screen.tell(str(text), "warning")
+        screen.prompt.focus()

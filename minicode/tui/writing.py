@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal, Protocol
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 
 from minicode.tui.chips import ChipArea
 from minicode.tui.keymap import bindings
@@ -39,7 +39,6 @@ class Writing(ChipArea):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *bindings("prompt"),
-        Binding("ctrl+e", "open_or_end", id="open-paste", show=False),
     ]
 
     def __init__(self, desk: Desk) -> None:

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby, islice
 from typing import NamedTuple
 
 from minicode.workspace.folder import Refused
+from minicode.workspace.ladder import INEXACT, LOOKS, Page, fresh_lines, kept, like, ranges_of
+from minicode.workspace.splicing import Change, Span, lines_of, spans_of, splice
+
+WIDEST = 2000  # characters of a line that are worth showing
+_LONG = 2000  # lines in which difflib would look too long
 
 
 class Edit(NamedTuple):
@@ -21,8 +27,7 @@ class Edit(NamedTuple):
 
 
 def find_edit(text: str, old: str, new: str, *, everywhere: bool = False, name: str = "the file") -> Edit:
-    """Replace `old` by `new`: as given; else by whole lines without regard to trailing blanks; else also to a common
-    shift of indentation, by which the replacement is then shifted too.
+    """Replace `old` by `new`: as given; else by the first rung of `ladder` on which there is such a place.
 
     Line ends are no difference: those of the file are kept. Raises Refused, with line numbers, if the place is not
     unique and `everywhere` is false, or with the nearest lines if there is none.
@@ -33,144 +38,64 @@ def find_edit(text: str, old: str, new: str, *, everywhere: bool = False, name: 
     if old == new:
         raise Refused("old_string and new_string are the same; nothing to change.")
     plain = text.replace("\r\n", "\n")
-    spans = _occurrences(plain, old)
+    spans = _occurrences(plain, old, new)
+    lines = _line_numbers(plain, spans)
+    if len(spans) > 1 and not everywhere:
+        raise Refused(_ambiguous(name, lines))
     if spans:
-        if len(spans) > 1 and not everywhere:
-            raise Refused(_ambiguous(name, [plain.count("\n", 0, start) + 1 for start, _ in spans]))
-        return _apply(text, plain, [(start, end, new) for start, end in spans])
-    for how, match in (("trailing blanks", _same_but_trailing), ("indentation", _same_but_shifted)):
-        found = match(plain.split("\n"), old, new)
-        if len(found) > 1:
-            raise Refused(_ambiguous(name, [line + 1 for line, _ in found]) + f" (It was looked for ignoring {how}.)")
-        if found:
-            line, replacement = found[0]
-            start = _line_start(plain, line)
-            end = _line_start(plain, line + len(_lines(old))) - 1
-            if plain[start:end] == replacement:
-                raise Refused(f"Ignoring {how}, {name} already reads like new_string at line {line + 1}.")
-            return _apply(text, plain, [(start, min(end, len(plain)), replacement)], how)
-    raise Refused(_not_found(plain, old, new, name))
+        return Edit(splice(text, plain, spans), tuple(lines))
+    found = _tolerant(plain, old, new, name)
+    if found is None:
+        raise Refused(_not_found(plain, old, new, name))
+    spans, line, how = found
+    if all(plain[start:end] == fresh for start, end, fresh in spans):
+        raise Refused(f"Ignoring {how}, {name} already reads like new_string at line {line}.")
+    return Edit(splice(text, plain, spans), (line,), how)
 
 
-def _occurrences(text: str, needle: str) -> list[tuple[int, int]]:
+def _tolerant(plain: str, old: str, new: str, name: str) -> tuple[list[Span], int, str] | None:
+    """The one place that is meant though it reads otherwise: what changes, its line, and what had to be overlooked."""
+    page, block = Page(lines_of(plain)), lines_of(old)
+    fresh = lines_of(new) if old.endswith("\n") else new.split("\n")
+    ranges = ranges_of(block, fresh)
+    places = page.places(block, ranges)
+    if not places or places[0].how == INEXACT:
+        inner = _occurrences(like(plain), like(old), new) if not (plain.isascii() and old.isascii()) else []
+        if inner:
+            line = _only(_line_numbers(plain, inner), name, LOOKS)
+            start, end, _ = inner[0]
+            return [Span(start, end, kept(plain[start:end], old, new))], line, LOOKS
+    if not places:
+        return None
+    at, _, how = places[0]
+    line = _only([place.at + 1 for place in places], name, how)
+    changes = [Change(at + r.first, at + r.last, fresh_lines(page, places[0], block, fresh, r)) for r in ranges]
+    return spans_of(plain, changes), line, how
+
+
+def _only(lines: Sequence[int], name: str, how: str) -> int:
+    if len(lines) > 1:
+        raise Refused(f"{_ambiguous(name, lines)} (It was looked for ignoring {how}.)")
+    return lines[0]
+
+
+def _occurrences(text: str, needle: str, new: str) -> list[Span]:
     spans = []
     at = text.find(needle)
     while at >= 0:
-        spans.append((at, at + len(needle)))
+        spans.append(Span(at, at + len(needle), new))
         at = text.find(needle, at + len(needle))
     return spans
 
 
-def _lines(text: str) -> list[str]:
-    """The lines of a block; a newline at its end ends the last line and does not begin another."""
-    return text.removesuffix("\n").split("\n")
-
-
-def _line_start(text: str, line: int) -> int:
-    """Where line `line`, from 0, begins; one past the end of the text plus a newline for the line after the last."""
-    at = 0
-    for _ in range(line):
-        end = text.find("\n", at)
-        if end < 0:
-            return len(text) + 1
-        at = end + 1
-    return at
-
-
-def _same_but_trailing(lines: Sequence[str], old: str, new: str) -> list[tuple[int, str]]:
-    wanted = [line.rstrip() for line in _lines(old)]
-    if not any(wanted):
-        return []
-    bare = [line.rstrip() for line in lines]
-    replacement = _block(old, new)
-    return [(i, replacement) for i in _candidates(bare, wanted) if bare[i : i + len(wanted)] == wanted]
-
-
-def _same_but_shifted(lines: Sequence[str], old: str, new: str) -> list[tuple[int, str]]:
-    """Blocks that differ from `old` by one indentation put before, or taken from, every line."""
-    wanted = [line.rstrip() for line in _lines(old)]
-    bare_wanted = [line.strip() for line in wanted]
-    if not any(bare_wanted):
-        return []
-    bare = [line.strip() for line in lines]
-    found = []
-    for i in _candidates(bare, bare_wanted):
-        if bare[i : i + len(wanted)] != bare_wanted:
-            continue
-        pairs = [(_indent(lines[i + k]), _indent(line)) for k, line in enumerate(wanted) if line]
-        theirs, ours = pairs[0]
-        more = theirs.removesuffix(ours) if theirs.endswith(ours) else None
-        less = ours.removesuffix(theirs) if ours.endswith(theirs) else None
-        if more is not None and all(t == more + o for t, o in pairs):
-            shifted = [more + line if line.strip() else line for line in _block(old, new).split("\n")]
-        elif less is not None and all(less + t == o for t, o in pairs):
-            shifted = [line.removeprefix(less) for line in _block(old, new).split("\n")]
-        else:
-            continue
-        found.append((i, "\n".join(shifted)))
+def _line_numbers(plain: str, spans: Sequence[Span]) -> list[int]:
+    """Where each begins, from 1."""
+    found, line, at = [], 1, 0
+    for start, _, _ in spans:
+        line += plain.count("\n", at, start)
+        at = start
+        found.append(line)
     return found
-
-
-def _block(old: str, new: str) -> str:
-    """The replacement for the lines of `old` without the newline that ends them."""
-    return new.removesuffix("\n") if old.endswith("\n") else new
-
-
-def _candidates(lines: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """Where the block could begin: told by its longest line, so that a common line such as `}` costs nothing."""
-    key = max(range(len(wanted)), key=lambda k: len(wanted[k]))
-    last = len(lines) - len(wanted)
-    return [i - key for i, line in enumerate(lines) if line == wanted[key] and 0 <= i - key <= last]
-
-
-def _indent(line: str) -> str:
-    return line[: len(line) - len(line.lstrip())]
-
-
-def _apply(text: str, plain: str, changes: Sequence[tuple[int, int, str]], how: str = "") -> Edit:
-    """Make changes, given in positions of the text without CR, in the text as it is."""
-    crlf = [match.start() for match in re.finditer("\r\n", text)] if len(text) != len(plain) else []
-    parts: list[str] = []
-    done = passed = 0
-    for start, end, new in changes:
-        # Each CRLF before a position moves it by one; positions only grow, so each is passed once.
-        while passed < len(crlf) and crlf[passed] - passed < start:
-            passed += 1
-        begin = start + passed
-        while passed < len(crlf) and crlf[passed] - passed < end:
-            passed += 1
-        finish = end + passed
-        parts += [text[done:begin], _with_line_ends(text, begin, finish, new) if crlf else new]
-        done = finish
-    parts.append(text[done:])
-    lines = tuple(plain.count("\n", 0, start) + 1 for start, _, _ in changes[:100])
-    return Edit("".join(parts), lines, how)
-
-
-def _with_line_ends(text: str, begin: int, end: int, new: str) -> str:
-    """The replacement with the line ends of what it replaces; new lines get those of their neighbours."""
-    old = text[begin:end].split("\n")
-    fresh = new.split("\n")
-    ends = ["\r\n" if line.endswith("\r") else "\n" for line in old[:-1]]
-    bare = [line.removesuffix("\r") for line in old[:-1]] + old[-1:]
-    head = 0
-    while head < min(len(ends), len(fresh) - 1) and bare[head] == fresh[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(ends), len(fresh) - 1) - head and bare[-1 - tail] == fresh[-1 - tail]:
-        tail += 1
-    if not ends:
-        following = text.find("\n", end)
-        nearby = following if following >= 0 else text.rfind("\n", 0, begin)
-        ends = ["\r\n" if nearby > 0 and text[nearby - 1] == "\r" else "\n"]
-    count = len(fresh) - 1
-    chosen = []
-    for i in range(count):
-        if i >= count - tail:
-            chosen.append(ends[len(ends) - (count - i)])
-        else:
-            chosen.append(ends[min(i, len(ends) - 1)])
-    return "".join(line + stop for line, stop in zip(fresh, [*chosen, ""], strict=True))
 
 
 def _ambiguous(name: str, lines: Sequence[int]) -> str:
@@ -185,12 +110,17 @@ def _not_found(text: str, old: str, new: str, name: str) -> str:
     message = f"old_string is not in {name}; nothing was changed."
     if new.strip() and new in text:
         return f"{message} new_string is already there, at line {text.count(chr(10), 0, text.index(new)) + 1}."
-    near = _nearest(text.split("\n"), _lines(old))
+    return f"{message} {nearby(text.split(chr(10)), lines_of(old))}"
+
+
+def nearby(lines: Sequence[str], wanted: Sequence[str]) -> str:
+    """Words for a block that is not there: the nearest lines with their numbers."""
+    near = _nearest(lines, wanted) if any(wanted) else None
     if near is None:
-        return f"{message} Nothing in the file is like it; read the file again."
-    first, lines = near
-    quoted = "\n".join(f"{first + i + 1}\t{line[:200]}" for i, line in enumerate(lines))
-    return f"{message} The nearest lines are:\n{quoted}"
+        return "Nothing in the file is like it; read the file again."
+    first, shown = near
+    quoted = "\n".join(f"{first + i + 1}\t{line[:200]}" for i, line in enumerate(shown))
+    return f"The nearest lines are:\n{quoted}"
 
 
 def _nearest(lines: Sequence[str], wanted: Sequence[str]) -> tuple[int, Sequence[str]] | None:
@@ -220,23 +150,63 @@ def _nearest(lines: Sequence[str], wanted: Sequence[str]) -> tuple[int, Sequence
     return start, lines[start : start + size + 2]
 
 
-def unified(name: str, before: str, after: str) -> str:
-    """The change as a unified diff with three lines of context. Costs little however long the unchanged rest is."""
+def unified(name: str, before: str, after: str, widest: int = 0) -> str:
+    """The change as a unified diff with three lines of context. Costs little however long the unchanged rest is.
+
+    widest: of a longer line only so many characters are shown; 0 for all of it.
+    """
+    head = _same(before, after)
+    start = before.rfind("\n", 0, head) + 1  # of the first line that differs
+    for _ in range(3):
+        start = before.rfind("\n", 0, max(start - 1, 0)) + 1
+    old, new = _bare_lines(before[start:]), _bare_lines(after[start:])
+    tail = 0
+    while tail < min(len(old), len(new)) and old[-1 - tail] == new[-1 - tail]:
+        tail += 1
+    keep = max(tail - 3, 0)
+    rows = list(_rows(old[: len(old) - keep], new[: len(new) - keep], before.count("\n", 0, start)))
+    if rows:
+        rows = [f"--- a/{name}", f"+++ b/{name}", *rows]
+    if widest and max(len(before), len(after)) > widest:
+        rows = [
+            f"{row[:widest]} [… {len(row) - widest:,} more characters]" if len(row) > widest else row for row in rows
+        ]
+    return "\n".join(rows)
+
+
+def _rows(old: Sequence[str], new: Sequence[str], skipped: int) -> Iterator[str]:
+    if len(old) == len(new) > _LONG:
+        yield from _line_by_line(old, new, skipped)
+        return
     from difflib import unified_diff
 
-    old, new = _bare_lines(before), _bare_lines(after)
-    head = 0
-    while head < min(len(old), len(new)) and old[head] == new[head]:
-        head += 1
-    tail = 0
-    while tail < min(len(old), len(new)) - head and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    skip = max(head - 3, 0)
-    keep = max(tail - 3, 0)
-    rows = list(
-        unified_diff(old[skip : len(old) - keep], new[skip : len(new) - keep], f"a/{name}", f"b/{name}", lineterm="")
-    )
-    return "\n".join(_moved(row, skip) if row.startswith("@@") else row for row in rows)
+    for row in islice(unified_diff(old, new, lineterm=""), 2, None):
+        yield _moved(row, skipped) if row.startswith("@@") else row
+
+
+def _line_by_line(old: Sequence[str], new: Sequence[str], skipped: int) -> Iterator[str]:
+    """For what is long: which line became which is not looked for."""
+    changed = [i for i, (line, other) in enumerate(zip(old, new, strict=True)) if line != other]
+    while changed:
+        size = next((n for n in range(1, len(changed)) if changed[n] - changed[n - 1] > 6), len(changed))
+        group, changed = changed[:size], changed[size:]
+        first, last = max(group[0] - 3, 0), min(group[-1] + 4, len(old))
+        span = f"{skipped + first + 1},{last - first}"
+        yield f"@@ -{span} +{span} @@"
+        for same, lines in groupby(range(first, last), key=lambda i: old[i] == new[i]):
+            run = list(lines)
+            yield from (f"{' ' if same else '-'}{old[i]}" for i in run)
+            yield from () if same else (f"+{new[i]}" for i in run)
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters both begin with."""
+    low, step = 0, max(min(len(one), len(other)), 1)
+    while step:
+        while low + step <= min(len(one), len(other)) and one[low : low + step] == other[low : low + step]:
+            low += step
+        step //= 2
+    return low
 
 
 def _bare_lines(text: str) -> list[str]:

@@ -78,11 +78,48 @@ class Files:
         known = self._seen.get(content.path)
         return None if known is None else known.sha256 == content.stamp.sha256
 
-    def write(self, path: Path, data: bytes, before: Content | None) -> None:
+    def known(self, path: Path) -> Stamp | None:
+        """The state that the model has seen last."""
+        return self._seen.get(path)
+
+    def know(self, path: Path, stamp: Stamp | None) -> None:
+        """The model has seen this state and no other."""
+        if stamp is None:
+            self._seen.pop(path, None)
+        else:
+            self._seen[path] = stamp
+
+    def check(self, path: Path, before: Content | None) -> None:
+        """Raises Refused if `write` or `remove` would, as far as can be seen beforehand."""
+        name = self.folder.show(path)
+        if path.is_dir():
+            raise Refused(f"{name} is a folder, not a file.")
+        try:
+            with self.folder.parent(path) as parent:
+                self._check(path, parent, before, name)
+        except FileNotFoundError:
+            if before is not None:
+                raise Refused(f"{name} was removed meanwhile; nothing was written.") from None
+        except OSError as error:
+            raise refusal(error, f"Cannot write {name}, nothing was changed") from None
+
+    def remove(self, path: Path, before: Content) -> None:
+        """Remove a file from a path from `Folder.resolve(write=True)`. Raises Refused with the file untouched."""
+        name = self.folder.show(path)
+        try:
+            with self.folder.parent(path) as parent:
+                self._check(path, parent, before, name)
+                os.unlink(path.name, dir_fd=parent)
+                os.fsync(parent)
+        except OSError as error:
+            raise refusal(error, f"Cannot remove {name}, nothing was changed") from None
+        self.know(path, None)
+
+    def write(self, path: Path, data: bytes, before: Content | None, mode: int | None = None) -> None:
         """Put `data` at a path from `Folder.resolve(write=True)`, atomically, and remember it as seen.
 
         before: the state that is replaced, None if the file must not exist yet. Mode, owner and extended attributes
-        are kept; missing folders are made. Raises Refused with the old file untouched.
+        are kept; missing folders are made. mode: of a file that is made. Raises Refused with the old file untouched.
         """
         name = self.folder.show(path)
         if path.is_dir():
@@ -99,6 +136,8 @@ class Files:
                         if before is not None:
                             _copy_traits(path, parent, fd, name)
                             _move_on(fd, before.stamp)
+                        elif mode is not None:
+                            os.fchmod(fd, mode)
                         os.fsync(fd)
                         made = os.fstat(fd)
                     self._check(path, parent, before, name)

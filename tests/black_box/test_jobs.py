@@ -66,25 +66,25 @@ def test_the_end_of_a_job_is_told_to_both(program: Any, rehearse: Any) -> None:
 
 
 def test_jobs_end_with_the_process_and_the_model_learns_it(program: Any, rehearse: Any) -> None:
-    ran = program("run", "--json", "go", server=rehearse(steps(begin("sleep 300"), ANSWER)))
+    ran = program("run", "--json", "go", server=rehearse(steps(begin("sleep 456"), ANSWER)))
     assert ran.code == 0 and records(program) == [(1, None), (1, "ended with the session")]
-    gone = "these background jobs are over: 1 (`sleep 300`)"
+    gone = "these background jobs are over: 1 (`sleep 456`)"
     server = rehearse(
         steps(
-            Step(begin("sleep 301"), expect=Expect(said=("go on", "[minicode: ", gone))),
+            Step(begin("sleep 457"), expect=Expect(said=("go on", "[minicode: ", gone))),
             Step(ANSWER, expect=Expect(results="job 2 runs")),
             ANSWER,
         )
     )
     assert program("run", "-c", "go on", server=server).code == 0
     assert program("run", "-c", "and on", server=server).code == 0
-    assert json.dumps(server.requests[-1].body).count("`sleep 300`") == 1, "it is told once"
-    assert "`sleep 301`" in json.dumps(server.requests[-1].body)
+    assert json.dumps(server.requests[-1].body).count("`sleep 456`") == 1, "it is told once"
+    assert "`sleep 457`" in json.dumps(server.requests[-1].body)
     assert program("sessions", "verify", program.journals[0].stem).code == 0
 
 
 def test_a_kill_leaves_no_job_and_is_told(program: Any, rehearse: Any, bell: Any) -> None:
-    server = rehearse(steps(begin(f"{bell.ring}; sleep 300"), (Think("Wait."), Call("jobs", {"action": "wait"}))))
+    server = rehearse(steps(begin(f"{bell.ring}; sleep 456"), (Think("Wait."), Call("jobs", {"action": "wait"}))))
     running = program.start("run", "--json", "go", server=server)
     bell.wait()
     server.wait(2)
@@ -92,7 +92,7 @@ def test_a_kill_leaves_no_job_and_is_told(program: Any, rehearse: Any, bell: Any
     running.process.kill()
     running.end()
     if not held:
-        os.killpg(next(iter(groups_of("sleep 300"))), signal.SIGKILL)  # without a namespace nothing ends with us
+        os.killpg(next(iter(groups_of("sleep 456"))), signal.SIGKILL)  # without a namespace nothing ends with us
     server = rehearse(steps(Step(ANSWER, expect=Expect(said="background jobs are over: 1 (`"))))
     assert program("run", "-c", "go on", server=server).code == 0
 
@@ -159,9 +159,9 @@ async def turn(started: Started, text: str, react: Callable[[Event], None] = lam
 async def test_a_person_sends_a_command_to_the_background(opened: Open, rehearse: Any) -> None:
     server = rehearse(
         steps(
-            (Think("Long."), Call("bash", {"command": "echo on; sleep 300"})),
+            (Think("Long."), Call("bash", {"command": "echo on; sleep 456"})),
             Step(ANSWER, expect=Expect(results="the user sent it to the background as job 1")),
-            Step(ANSWER, expect=Expect(said="job 1 (`echo on; sleep 300`) ended: stopped")),
+            Step(ANSWER, expect=Expect(said="job 1 (`echo on; sleep 456`) ended: stopped")),
         )
     )
     started = opened(server, permission_mode="bypassPermissions")
@@ -178,7 +178,7 @@ async def test_a_person_sends_a_command_to_the_background(opened: Open, rehearse
 
     await turn(started, "go", react)
     [view] = session.jobs.views()
-    assert sent == [True] and (view.id, view.command, view.fate) == (1, "echo on; sleep 300", "")
+    assert sent == [True] and (view.id, view.command, view.fate) == (1, "echo on; sleep 456", "")
     assert not session.background(view.call_id)
     await session.jobs.stop(1)
     assert session.jobs.views()[0].fate == "stopped" and changes == [1, 1]
@@ -188,7 +188,7 @@ async def test_a_person_sends_a_command_to_the_background(opened: Open, rehearse
 async def test_what_takes_too_long_goes_on(opened: Open, rehearse: Any) -> None:
     server = rehearse(
         steps(
-            (Think("Long."), Call("bash", {"command": "sleep 300", "timeout": 1})),
+            (Think("Long."), Call("bash", {"command": "sleep 456", "timeout": 1})),
             Step(ANSWER, expect=Expect(results="it goes on in the background as job 1")),
         )
     )

@@ -87,7 +87,7 @@ def talk(program: Any, terminal: Terminal) -> Callable[..., Any]:
 
     def start(*arguments: str, **more: Any) -> Any:
         ends = {"stdin": terminal.slave, "stdout": terminal.slave}
-        return program.start("chat", *arguments, before=("setsid", "--ctty"), **ends, **more)
+        return program.start("chat", "--plain", *arguments, before=("setsid", "--ctty"), **ends, **more)
 
     return start
 

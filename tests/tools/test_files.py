@@ -137,3 +137,68 @@ async def test_a_removed_workspace(run, root: Path) -> None:
     root.rmdir()
     for result in (await run("read", file_path="a"), await run("bash", command="true"), await run("glob", pattern="*")):
         assert isinstance(result, Result) and result.failed
+
+
+async def test_several_edits_are_one(run, root: Path) -> None:
+    (root / "a.py").write_text("one = 1\ntwo = 2\n")
+    more = [{"old_string": "two = 2", "new_string": "two = 3"}, {"old_string": "two = 3", "new_string": "three = 3"}]
+    done = await run("edit", file_path="a.py", old_string="one = 1", new_string="one = 0", edits=more)
+    assert done.text == "Changed a.py in 3 places."
+    assert (root / "a.py").read_text() == "one = 0\nthree = 3\n"
+    more[1] = {"old_string": "four", "new_string": "five"}
+    more[0] = {"old_string": "three = 3", "new_string": "four = 4"}
+    more.append({"old_string": "six", "new_string": "seven"})
+    none = await run("edit", file_path="a.py", old_string="one = 0", new_string="one = 9", edits=more)
+    assert none.failed and none.text.startswith("Edit 4 of 4, and with it the others: old_string is not in a.py")
+    assert (root / "a.py").read_text() == "one = 0\nthree = 3\n"
+
+
+async def test_edits_alone_as_others_give_them(run, root: Path) -> None:
+    (root / "a").write_text("x y\n")
+    edits = [{"old_string": "x", "new_string": "1"}, {"old_string": "y", "new_string": "2"}]
+    assert not (await run("MultiEdit", file_path="a", edits=edits)).failed
+    assert (root / "a").read_text() == "1 2\n"
+    undone = [{"old_string": "1", "new_string": "3"}, {"old_string": "3", "new_string": "1"}]
+    assert (await run("edit", file_path="a", edits=undone)).failed
+
+
+async def test_every_replacement_is_counted(run, root: Path) -> None:
+    (root / "a").write_text("x\n" * 150)
+    result = await run("edit", file_path="a", old_string="x", new_string="y", replace_all=True)
+    assert result.text == "Changed a in 150 places."
+
+
+@pytest.mark.parametrize("tool", ["edit", "write", "apply_patch"])
+async def test_a_new_syntax_error_is_told_and_not_blocked(run, root: Path, tool: str) -> None:
+    (root / "a.py").write_text("def f():\n    return 1\n")
+    await run("read", file_path="a.py")
+    wrong = "def f(:\n    return 1\n"
+    arguments = {
+        "edit": {"file_path": "a.py", "old_string": "f()", "new_string": "f("},
+        "write": {"file_path": "a.py", "content": wrong},
+        "apply_patch": {"patch": "--- a/a.py\n+++ b/a.py\n@@ -1,2 +1,2 @@\n-def f():\n+def f(:\n     return 1\n"},
+    }
+    result = await run(tool, **arguments[tool])
+    assert not result.failed and (root / "a.py").read_text() == wrong
+    told = "a.py has a new syntax error (Python): line 1: "
+    assert told in result.text
+    assert isinstance(result.show[0], Diff) and result.show[1].text.startswith(told)
+    again = await run("edit", file_path="a.py", old_string="1", new_string="2")
+    assert not again.failed and "syntax" not in again.text
+
+
+async def test_look_alikes_stay_where_they_are_not_changed(run, root: Path) -> None:
+    (root / "a.txt").write_text("He said “one”\u00a0– then “two”.\n")
+    result = await run("edit", file_path="a.txt", old_string='said "one" - then', new_string='said "one" - and then')
+    assert "ignoring look-alike characters" in result.text and "+He said" in result.text
+    assert (root / "a.txt").read_text() == "He said “one”\u00a0– and then “two”.\n"
+
+
+async def test_a_symbolic_link_and_a_read_only_file(run, root: Path) -> None:
+    (root / "real").write_text("a\n")
+    (root / "link").symlink_to("real")
+    assert not (await run("edit", file_path="link", old_string="a", new_string="b")).failed
+    assert (root / "link").is_symlink() and (root / "real").read_text() == "b\n"
+    (root / "real").chmod(0o444)
+    refused = await run("edit", file_path="real", old_string="b", new_string="c")
+    assert refused.failed and "read-only" in refused.text and (root / "real").read_text() == "b\n"

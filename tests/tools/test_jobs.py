@@ -64,7 +64,7 @@ async def test_what_fails_at_once_is_told_at_once(run) -> None:
 
 async def test_waiting_for_words(run, root: Path) -> None:
     os.mkfifo(root / "go")
-    await run("bash", command="read x < go; printf 'Password: '; sleep 300", run_in_background=True)
+    await run("bash", command="read x < go; printf 'Password: '; sleep 456", run_in_background=True)
     waiting = asyncio.create_task(run("jobs", action="wait", id=1, pattern="[Pp]assword", seconds=30))
     await asyncio.to_thread((root / "go").write_text, "\n")
     found = await waiting

@@ -161,7 +161,9 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 def test_the_shipped_tools(toolbox: Toolbox) -> None:
     assert toolbox.broken == ()
-    assert " ".join(toolbox.tools) == "bash edit git glob grep jobs read recall run_tests todo write"
+    assert " ".join(toolbox.tools) == (
+        "apply_patch bash edit git glob grep jobs map outline read recall run_tests todo write"
+    )
     told = [spec_to_json(spec) for spec in toolbox.specs]
     assert len(json.dumps(told, ensure_ascii=False).encode()) <= 7500
     for node in nodes(told):

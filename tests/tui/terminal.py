@@ -21,7 +21,7 @@ from typing import Any
 
 import pyte
 
-PATIENCE = 8.0
+PATIENCE = 30.0
 # What a terminal is asked, and what this one says: a VT220 with synchronised output.
 ANSWERS = {b"\x1b[c": b"\x1b[?62;22c", b"\x1b[?2026$p": b"\x1b[?2026;2$y"}
 IN_BAND = {b"\x1b[?2048$p": b"\x1b[?2048;2$y"}

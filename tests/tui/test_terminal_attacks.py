@@ -67,7 +67,10 @@ def test_what_m2_says(rehearse: Any, tui: Any, words: str) -> None:
     )
     server = rehearse(
         steps(
-            Step((Think(words), Do("shell", {"command": f"touch x; echo '{words}'".replace("\0", "")})), model=f"M2{words}"),
+            Step(
+                (Think(words), Do("shell", {"command": f"touch x; echo '{words}'".replace("\0", "")})),
+                model=f"M2{words}",
+            ),
             (Think("x"), Call(f"read{words[:20]}", {words: words})),
             (Think("x"), Say(said)),
         )

@@ -17,6 +17,7 @@ import asyncio, contextlib, os, time
 from textual.app import App
 from textual.binding import Binding
 from textual.widgets import Label, TextArea
+from minicode.tui import driver
 from minicode.tui.modes import Terminal
 
 class Words(TextArea):
@@ -47,7 +48,7 @@ class Small(App):
             time.sleep(1)
 
 with Terminal(grace=0.5) as terminal:
-    app = Small(driver_class=terminal.driver())
+    app = Small(driver_class=driver.of(terminal))
     app.run()
 with contextlib.suppress(OSError):
     print("after", flush=True)

@@ -49,7 +49,7 @@ async def test_a_job_is_started_read_and_waited_for(workspace: Workspace, root: 
 
 
 async def test_views_of_a_workspace_share_its_jobs(workspace: Workspace) -> None:
-    job = await workspace.granting(LOOK).background("sleep 300")
+    job = await workspace.granting(LOOK).background("sleep 456")
     assert workspace.jobs.get(0) is workspace.jobs.get(1) is job and job.grant == LOOK
     with pytest.raises(Refused, match="There are: 1"):
         workspace.jobs.get(2)
@@ -84,7 +84,7 @@ async def test_a_person_sends_it_away(workspace: Workspace, root: Path) -> None:
 
 async def test_without_jobs_it_ends_in_time_as_it_did(root: Path) -> None:
     workspace = Workspace.at(root)
-    job = await workspace.command("echo one; sleep 300", seconds=0.3)
+    job = await workspace.command("echo one; sleep 456", seconds=0.3)
     assert job.finished and (job.finished.ended, job.finished.output) == ("time", b"one\n")
     assert not job.id and not workspace.jobs.views()
 
@@ -117,7 +117,7 @@ async def test_it_is_talked_to(workspace: Workspace) -> None:
 
 
 async def test_nobody_reads_what_is_said(workspace: Workspace) -> None:
-    job = await workspace.background("sleep 300")
+    job = await workspace.background("sleep 456")
     assert 0 < job.send("x" * 300_000, Grant()) < 300_000 and job.send("y", Grant()) == 1
     await job.stop()
 
@@ -149,7 +149,7 @@ async def test_what_may_do_more_is_not_told_what(workspace: Workspace, has: Gran
 
 @pytest.mark.parametrize("trap", ["INT", "INT TERM"])
 async def test_stopping_ends_all_of_it(workspace: Workspace, trap: str) -> None:
-    command = f"trap '' {trap}; setsid sleep 300 & echo $! $$; wait; sleep 300"
+    command = f"trap '' {trap}; setsid sleep 456 & echo $! $$; wait; sleep 456"
     job = await workspace.background(command)
     assert await job.wait(r"\d+ \d+", PATIENCE)
     pids = [int(word) for word in job.read().split()]
@@ -167,7 +167,7 @@ async def test_int_comes_first(workspace: Workspace) -> None:
 
 async def test_the_end_of_the_session_is_quick_and_whole(workspace: Workspace) -> None:
     deaf = await workspace.background("trap '' INT TERM; echo $$; while :; do sleep 1; done")
-    mild = await workspace.background("echo $$; sleep 300")
+    mild = await workspace.background("echo $$; sleep 456")
     done = await workspace.background("true")
     assert await done.wait("", PATIENCE)
     pids = [int(job.read(torn=True)) for job in (deaf, mild) if await job.wait(r"\d", PATIENCE)]
@@ -181,7 +181,7 @@ async def test_the_end_of_the_session_is_quick_and_whole(workspace: Workspace) -
 async def test_no_descriptor_is_left(workspace: Workspace, root: Path) -> None:
     await workspace.shell("true")
     before = descriptors()
-    jobs = [await workspace.background(line) for line in ("cat", "sleep 300", "true", "exec 0<&-; sleep 300")]
+    jobs = [await workspace.background(line) for line in ("cat", "sleep 456", "true", "exec 0<&-; sleep 456")]
     await asyncio.gather(*(job.stop() for job in jobs))
     assert descriptors() == before
     root.rmdir()
@@ -190,10 +190,10 @@ async def test_no_descriptor_is_left(workspace: Workspace, root: Path) -> None:
 
 
 async def test_at_most_so_many(workspace: Workspace) -> None:
-    await asyncio.gather(*(workspace.background("sleep 300") for _ in range(MOST)))
+    await asyncio.gather(*(workspace.background("sleep 456") for _ in range(MOST)))
     with pytest.raises(Refused, match="stop one first"):
         await workspace.background("true")
-    job = await workspace.command("sleep 300", seconds=0.2)
+    job = await workspace.command("sleep 456", seconds=0.2)
     assert job.finished and job.finished.ended == "time"  # there is no room for it to go on
     await workspace.jobs.close()
     for _ in range(2):
@@ -237,7 +237,7 @@ async def test_patterns_without_end_are_refused(workspace: Workspace, pattern: s
 
 @pytest.mark.parametrize("pattern", ["on .*:[0-9]+", r"ready|on http", "http://h:80/ (", r"\d+/ \("])
 async def test_patterns(workspace: Workspace, pattern: str) -> None:
-    job = await workspace.background("echo; echo 'listens on http://h:80/ (ok)'; sleep 300")
+    job = await workspace.background("echo; echo 'listens on http://h:80/ (ok)'; sleep 456")
     assert await job.wait(pattern, PATIENCE) and job.running
     assert not await job.wait("never", 0.2)
     await workspace.jobs.close()
@@ -245,7 +245,7 @@ async def test_patterns(workspace: Workspace, pattern: str) -> None:
 
 async def test_two_may_wait_at_a_time(workspace: Workspace, root: Path) -> None:
     os.mkfifo(root / "go")
-    job = await workspace.background("read x < go; echo a; echo b; sleep 300")
+    job = await workspace.background("read x < go; echo a; echo b; sleep 456")
     both = asyncio.gather(job.wait("a", PATIENCE), job.wait("b", PATIENCE))
     await asyncio.to_thread((root / "go").write_text, "\n")
     assert all(await both)

@@ -1,0 +1,165 @@
+"""Keeps what is known of files' code up to date: what has not changed is not parsed again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from minicode.text import count
+from minicode.workspace.code import languages
+from minicode.workspace.code.parsing import MOST_BYTES, parse
+from minicode.workspace.code.symbols import Parsed
+from minicode.workspace.workspace import Workspace
+
+if TYPE_CHECKING:
+    from minicode.workspace.code.store import State, Store
+
+T = TypeVar("T")
+AT_ONCE = 32 * 2**20  # bytes that one call parses: some ten seconds
+_PUT = 200  # files in one transaction
+_WORTH_A_WORD = 2 * 2**20  # bytes to be parsed
+_ASIDE = frozenset(
+    (
+        *("test", "tests", "testing", "__tests__", "spec", "specs", "fixtures", "examples", "docs"),
+        *("vendor", "vendored", "third_party", "thirdparty", "external"),
+    )
+)
+
+
+class News(NamedTuple):
+    """What an update came to. waiting: files there was no time for. crashed: those whose parser did."""
+
+    waiting: int = 0
+    crashed: tuple[str, ...] = ()
+
+    def notes(self, show: Callable[[str], str]) -> list[str]:
+        told = [f"{count(self.waiting, 'file')} not looked at yet: call again"] if self.waiting else []
+        if self.crashed:
+            names = ", ".join(show(path) for path in self.crashed[:3])
+            told.append(
+                f"left out, since their parser crashed or took too long: {names}{', …' * (len(self.crashed) > 3)}"
+            )
+        return told
+
+
+async def with_store(folder: Path | None, work: Callable[[Store], Awaitable[T]]) -> T:
+    """What comes of the work with the store at a folder, None for one that is forgotten. One that is damaged, locked
+    for long or on a full disk is done without.
+    """
+    import sqlite3
+
+    from minicode.workspace.code.store import NAME
+
+    try:
+        async with _opened(folder) as store:
+            return await work(store)
+    except sqlite3.Error as error:
+        if folder is not None and not isinstance(error, sqlite3.OperationalError):
+            (folder / NAME).unlink(missing_ok=True)
+    async with _opened(None) as store:
+        return await work(store)
+
+
+@asynccontextmanager
+async def _opened(folder: Path | None) -> AsyncIterator[Store]:
+    from minicode.workspace.code.store import Store
+
+    store = await asyncio.to_thread(Store, folder)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+async def symbols_of(workspace: Workspace, folder: Path | None, paths: Sequence[str]) -> tuple[dict[str, Parsed], News]:
+    """The code of files, real paths from `Folder.resolve` or a search, that are there and can be parsed."""
+
+    async def work(store: Store) -> tuple[dict[str, Parsed], News]:
+        news = await update(workspace, store, paths)
+        return await asyncio.to_thread(store.parsed, paths), news
+
+    return await with_store(folder, work)
+
+
+async def update(
+    workspace: Workspace,
+    store: Store,
+    paths: Iterable[str],
+    *,
+    whole: bool = False,
+    most: int = AT_ONCE,
+    say: Callable[[str], None] = lambda text: None,
+) -> News:
+    """Have the store know of these files. whole: and of no others. most: bytes that are parsed."""
+    changed, gone = await asyncio.to_thread(_compare, store, paths, whole)
+    if gone:
+        await asyncio.to_thread(store.drop, gone)
+    chosen: dict[str, tuple[State, str]] = {}
+    size = 0
+    later = aside(workspace)
+    for path in sorted(changed, key=lambda path: (later(path), path)):
+        size += changed[path][0].size
+        if size <= most:
+            chosen[path] = changed[path]
+    if size > _WORTH_A_WORD:
+        say(f"Looking at the code of {count(len(chosen), 'file')}.")
+    done: list[tuple[str, State, Parsed | None]] = []
+    same: list[tuple[str, State]] = []
+    crashed, answered = [], 0
+    async with aclosing(parse(workspace, [(path, digest) for path, (_, digest) in chosen.items()])) as answers:
+        async for path, fate in answers:
+            answered += 1
+            state = chosen[path][0]
+            if fate == "same":
+                same.append((path, state))
+            elif fate != "closed":  # what may not be read today may be tomorrow
+                done.append((path, state, fate if isinstance(fate, Parsed) else None))
+                crashed += [path] if fate == "crashed" else []
+            if len(done) >= _PUT:
+                await asyncio.to_thread(store.put, done)
+                done = []
+    await asyncio.to_thread(store.put, done)
+    await asyncio.to_thread(store.same, same)
+    return News(len(changed) - answered, tuple(crashed))
+
+
+def _compare(store: Store, paths: Iterable[str], whole: bool) -> tuple[dict[str, tuple[State, str]], list[str]]:
+    """The files whose content may be new, with the digest that is known; and those that are known but gone."""
+    from minicode.workspace.code.store import State
+
+    paths = list(paths)
+    known = store.states() if whole else {path: entry for path in paths if (entry := store.state(path))}
+    endings = languages.endings()
+    changed: dict[str, tuple[State, str]] = {}
+    there: set[str] = set()
+    for path in paths:
+        if path[path.rfind(".") + 1 :].lower() not in endings:
+            continue
+        try:
+            about = os.lstat(path)
+        except OSError:
+            continue
+        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+            continue
+        there.add(path)
+        entry = known.get(path)
+        if entry is None or entry.state != (about.st_size, about.st_mtime_ns):
+            changed[path] = State(about.st_size, about.st_mtime_ns), entry.digest if entry else ""
+    return changed, [path for path in known if path not in there]
+
+
+def aside(workspace: Workspace) -> Callable[[str], bool]:
+    """Says of a real path that it is of a test or the like, by the folders of the workspace that it lies in."""
+    base = f"{workspace.root}/"
+    return lambda path: not _ASIDE.isdisjoint(path.removeprefix(base).lower().split("/"))
+
+
+def unknown(paths: Iterable[str]) -> str:
+    """What to say of files whose language is not known or not installed, "" if there are none."""
+    one_each = {path[path.rfind(".") :]: path for path in paths}
+    return languages.missing(language for path in one_each.values() if (language := languages.language_of(path)))
