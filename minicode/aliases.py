@@ -110,7 +110,7 @@ _ROWS = (
     "paths path file filepath target targets tests testids testpath test nodeid testfile filter directory name "
     "files testpaths testfiles nodeids testname testnames",
     "outputmode mode output outputformat",
-    "query pattern regex query search q words text keywords searchterm term phrase searchquery",
+    "query pattern regex search q words text keywords searchterm term phrase searchquery",
     "ids id entries entryids entryid entry refs",
     "around near context neighbours neighbors aroundid entryid id",
     "kind type kinds role blocktype source in",

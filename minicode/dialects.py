@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from typing import Any
 
 from minicode.aliases import TOOL_ALIASES, fold
+from minicode.coercion import from_json
 
 Json = dict[str, Any]
 Notes = list[str]
@@ -124,7 +123,11 @@ def _edit(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple
             value = value[0]
         if isinstance(value, dict) and (key not in known or isinstance(given[key], dict)):
             return name, {**{k: v for k, v in given.items() if k != key}, **value}
-    given = _with_first(given)
+        if isinstance(value, list) and key != "edits" and key not in known and "edits" not in given:
+            given["edits"] = given.pop(key)
+            notes.append(f"read `{key}` as `edits`")
+    if "old_string" in known:
+        given = _with_first(given, notes)
     expected = given.pop("expected_replacements", None)
     if _is_whole(expected) and int(expected) > 1:
         given["replace_all"] = True
@@ -132,15 +135,15 @@ def _edit(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple
     return name, given
 
 
-def _with_first(given: Json) -> Json:
+def _with_first(given: Json, notes: Notes) -> Json:
     """Several replacements and none beside them: the first is the call's own, as our schema wants one."""
     edits = given.get("edits")
     if isinstance(edits, str):
-        with suppress(ValueError):
-            edits = json.loads(edits)
+        edits = from_json(edits)
     beside = {fold(key) for key in given} & {"oldstring", "oldstr", "oldtext", "old", "search"}
     if beside or not isinstance(edits, list) or not edits or not isinstance(edits[0], dict):
         return given
+    notes.append("read the first of `edits` as the call's own")
     rest = {key: value for key, value in given.items() if key != "edits"}
     return {**rest, **edits[0], **({"edits": edits[1:]} if edits[1:] else {})}
 
@@ -231,6 +234,15 @@ def _listing(name: str, given: Json, notes: Notes, known: Collection[str]) -> tu
     return "glob", {"pattern": "*", **given}
 
 
+def _finding(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple[str, Json]:
+    """The name of a file is what is looked for here, and not where."""
+    for key in list(given):
+        if fold(key) in ("filename", "name", "file", "query") and "pattern" not in given:
+            given["pattern"] = given.pop(key)
+            notes.append(f"read `{key}` as `pattern`")
+    return "glob", given
+
+
 def _grep(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple[str, Json]:
     """Flags that say the contrary, or the same in another manner."""
     for key in ("case_sensitive", "caseSensitive"):
@@ -244,7 +256,7 @@ def _grep(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple
     for key in ("pattern", "query", "search_term", "regex"):
         if literal and isinstance(given.get(key), str):
             given[key] = re.escape(given[key])
-            notes.append(f"the text in `{key}` was read as it stands, not as a regular expression")
+            notes.append(f"the text in `{key}` is taken as it stands, not as a regular expression")
     kind = given.get("type")
     if isinstance(kind, str) and kind in _TYPES and "type" not in known and not given.get("glob"):
         del given["type"]
@@ -293,6 +305,7 @@ _REWRITES: Mapping[str, Rewriting] = {
     **dict.fromkeys(("strreplaceeditor", "strreplacebasededittool", "fileeditor", "editor", "texteditor"), _editor),
     "developertexteditor": _editor,
     **dict.fromkeys(("ls", "listdirectory", "listdir", "listfiles", "list", "dir", "readfolder"), _listing),
+    **dict.fromkeys(("findfile", "findfiles", "findbyname", "filesearch", "findpath", "searchfilename"), _finding),
     **dict.fromkeys(_ACTIONS, _job),
     **dict.fromkeys(("gitstatus", "gitdiff", "gitlog", "gitadd", "gitcommit", "gitshow"), _git),
     **dict.fromkeys(("gitblame", "gitbranch"), _git),

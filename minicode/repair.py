@@ -31,7 +31,8 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("other tool name", "was read as the tool"),
     ("unknown parameter", "unknown parameter"),
     ("broken JSON", "JSON"),
-    ("broken JSON", "object"),
+    ("broken JSON", "object came"),
+    ("broken JSON", "objects came"),
     ("broken JSON", "were escaped"),
     ("broken JSON", "were doubled"),
     ("broken JSON", "were added"),
@@ -41,10 +42,11 @@ KINDS: tuple[tuple[str, str], ...] = (
     ("other type", "was read as"),
 )
 OTHER = "said in another way"
+NOT_RUN = "not run: "
 _REFUSALS = (
-    ("not run: no such tool", "There is no tool `"),
-    ("not run: broken JSON", "were not readable as a JSON object"),
-    ("not run: arguments", " was not run: "),
+    (f"{NOT_RUN}no such tool", "There is no tool `"),
+    (f"{NOT_RUN}broken JSON", "were not readable as a JSON object"),
+    (f"{NOT_RUN}arguments", " was not run: "),
 )
 
 

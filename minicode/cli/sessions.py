@@ -14,7 +14,7 @@ from minicode.journal import store
 from minicode.journal.entry import Entry
 from minicode.journal.reader import branch_to, leaf_of, load, session_files, summaries
 from minicode.plain import brief, warn
-from minicode.repair import kind_of, refusal_of
+from minicode.repair import NOT_RUN, kind_of, refusal_of
 from minicode.show import REPAIRED, Line, show_from_json
 from minicode.text import clean, count
 
@@ -55,9 +55,10 @@ def show_repairs(session: str) -> int:
     """What was mended in the calls of the live branch, and what could not be, by kind and tool."""
     loaded = load(store.find(paths.places().sessions, session))
     calls, counted = repairs_of(branch_to(loaded.entries, leaf_of(loaded.entries)))
-    mended = sum(counted.values())
-    print(f"session {loaded.header.id}: {count(calls, 'call')}, {count(mended, 'repair')}")
-    if mended:
+    unread = sum(times for (kind, _), times in counted.items() if kind.startswith(NOT_RUN))
+    mended = counted.total() - unread
+    print(f"session {loaded.header.id}: {count(calls, 'call')}, {count(mended, 'repair')}, {unread} not run")
+    if counted:
         wide = max(len(kind) for kind, _ in counted)
         for (kind, tool), times in sorted(counted.items(), key=lambda row: (-row[1], row[0])):
             print(clean(f"  {times:5}  {kind:{wide}}  {tool}"))

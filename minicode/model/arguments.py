@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from minicode.messages import Json
@@ -13,6 +14,7 @@ _ESCAPE = re.compile(r'\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})|\\')
 _ANY_ESCAPE = re.compile(r"\\u[0-9a-fA-F]{4}|\\.", re.DOTALL)
 _REPAIRED = "the JSON was not well-formed and was repaired"
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTES = "\"'`“”„‘’"
 _REPAIRABLE = 32_768  # characters; json_repair takes some ten microseconds for each, and everything waits
 _AFTER = re.compile(r"(?:\s|</?[\w:.-]+>|<\|[\w-]*\|>|\x00)+\Z")
 _NO_VALUE = re.compile(r"[:=]\s*[,}\]]")
@@ -177,7 +179,8 @@ def _unclosed(text: str) -> tuple[Json, str] | None:
 
 
 def _guarded_repair(text: str) -> tuple[Json, str] | None:
-    """json_repair, believed only if it neither lost nor made up a letter or a digit, and nothing was left open.
+    """json_repair, believed only if it neither lost nor made up a letter or a digit, nothing was left open, and every
+    value stands in the text as it came out.
 
     It reads the two halves of an escaped character as two: text with such escapes is not given to it.
     """
@@ -195,7 +198,45 @@ def _guarded_repair(text: str) -> tuple[Json, str] | None:
         return None
     if not isinstance(value, dict) or not value or _letters(bare) != _letters(json.dumps(value)):
         return None
-    return value, _REPAIRED
+    leaves, keys = list(_leaves(value)), list(_keys(value))
+    if not all(_stands_in(bare, leaf) for leaf in leaves):
+        return None
+    # Each quotation mark must be one around a string, or be in it: else it is not known which is which.
+    quoted = [leaf for leaf in leaves if isinstance(leaf, str)] + [key for key in keys if _stands_in(bare, key)]
+    return (value, _REPAIRED) if _marks(bare) == sum(2 + _marks(one) for one in quoted) else None
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _leaves(inner)
+    else:
+        yield value
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        yield from value
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _keys(inner)
+
+
+def _marks(text: str) -> int:
+    return sum(map(text.count, _QUOTES))
+
+
+def _stands_in(text: str, leaf: Any) -> bool:
+    """Is a value written in the text just so: a string in quotes, a number by itself?"""
+    if leaf is None or isinstance(leaf, bool):
+        return True
+    if isinstance(leaf, str):
+        written = "|".join(re.escape(form) for form in {leaf, json.dumps(leaf)[1:-1], _plain(leaf)[1:-1]})
+        return re.search(f"[{_QUOTES}](?:{written})[{_QUOTES}]", text) is not None
+    return re.search(rf"(?<![\w.+-]){re.escape(json.dumps(leaf))}(?![\w.])", text) is not None
+
+
+def _plain(leaf: str) -> str:
+    return json.dumps(leaf, ensure_ascii=False)
 
 
 def _ends_after_value(text: str) -> bool:

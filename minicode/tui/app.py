@@ -78,6 +78,11 @@ class MinicodeApp(App[int]):
                     self.exit(DEMO if chosen else 0)
                     return None
 
+    def on_resize(self) -> None:
+        """All is drawn, also if it is as large as before: made small and large again at once, a terminal has lost what
+        it showed, and Textual would hear only of the end."""
+        self.call_later(self.refresh, layout=True)
+
     def action_key(self, what: str) -> None:
         """A key of the whole screen, which is not all there in the first moment."""
         if self.conversation.furnished:

@@ -207,6 +207,9 @@ class Conversation(Screen[None]):
     def _unkept(self, event: Prompt.Unkept) -> None:
         self.tell(event.reason, "warning")
 
+    def question(self, prompt: str) -> None:
+        self.query_one(Ask).open(prompt)
+
     @on(Ask.Answered)
     def _answered_question(self, event: Ask.Answered) -> None:
         self.prompt.focus()

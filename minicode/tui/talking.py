@@ -8,41 +8,42 @@ from typing import Any, Protocol
 from textual.app import App
 
 from minicode.events import Event
-from minicode.tui.panels import Ask
 from minicode.tui.prompt import Prompt
 from minicode.tui.story import Story
 
 
 class Stage(Protocol):
-    """The main screen, as far as words may know it."""
+    """The screen, as words see it."""
 
-    prompt: Prompt
     story: Story
+    prompt: Prompt
 
     @property
     def app(self) -> App[Any]: ...
-    def query_one(self, selector: type[Ask], /) -> Ask: ...
-    def tell(self, text: str, style: str = "dim", gap: int = 0) -> None: ...
-    def send(self, text: str, how: str = "send") -> None: ...
+    def tell(self, text: str) -> None: ...
+    def send(self, text: str) -> None: ...
+    def question(self, prompt: str) -> None:
+        """Open the line in which it is answered."""
+        ...
 
 
 class Talking:
     """said: in answer to the word that is being obeyed."""
 
-    def __init__(self, screen: Stage) -> None:
-        self._screen = screen
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
         self.said: list[str] = []
         self._answer: asyncio.Future[str] | None = None
 
     def say(self, text: str) -> None:
         self.said.append(text)
-        self._screen.tell(text)
+        self._stage.tell(text)
 
     async def ask(self, prompt: str) -> str:
         """One question at a time; a second one ends the first with nothing."""
         self.answered("")
         self._answer = asyncio.get_running_loop().create_future()
-        self._screen.query_one(Ask).open(prompt)
+        self._stage.question(prompt)
         return await self._answer
 
     def answered(self, text: str) -> None:
@@ -50,13 +51,13 @@ class Talking:
             self._answer.set_result(text)
 
     def show(self, event: Event) -> None:
-        self._screen.story.show(event)
+        self._stage.story.show(event)
 
     def give(self, text: str) -> None:
-        self._screen.prompt.give(text)
+        self._stage.prompt.give(text)
 
     def send(self, text: str) -> None:
-        self._screen.send(text)
+        self._stage.send(text)
 
     def copy(self, text: str) -> None:
-        self._screen.app.copy_to_clipboard(text)
+        self._stage.app.copy_to_clipboard(text)

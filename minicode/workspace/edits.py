@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import groupby, islice
+from itertools import groupby, islice, pairwise
 from typing import NamedTuple
 
 from minicode.workspace.folder import Refused
@@ -155,16 +155,15 @@ def unified(name: str, before: str, after: str, widest: int = 0) -> str:
 
     widest: of a longer line only so many characters are shown; 0 for all of it.
     """
-    head = _same(before, after)
+    head = _same(before, after, 0)
     start = before.rfind("\n", 0, head) + 1  # of the first line that differs
     for _ in range(3):
         start = before.rfind("\n", 0, max(start - 1, 0)) + 1
-    old, new = _bare_lines(before[start:]), _bare_lines(after[start:])
-    tail = 0
-    while tail < min(len(old), len(new)) and old[-1 - tail] == new[-1 - tail]:
-        tail += 1
-    keep = max(tail - 3, 0)
-    rows = list(_rows(old[: len(old) - keep], new[: len(new) - keep], before.count("\n", 0, start)))
+    stop = len(before) - _same(before, after, head, back=True)
+    for _ in range(4):
+        stop = before.find("\n", stop) + 1 or len(before)
+    old, new = _bare_lines(before[start:stop]), _bare_lines(after[start : stop + len(after) - len(before)])
+    rows = list(_rows(old, new, before.count("\n", 0, start)))
     if rows:
         rows = [f"--- a/{name}", f"+++ b/{name}", *rows]
     if widest and max(len(before), len(after)) > widest:
@@ -187,10 +186,10 @@ def _rows(old: Sequence[str], new: Sequence[str], skipped: int) -> Iterator[str]
 def _line_by_line(old: Sequence[str], new: Sequence[str], skipped: int) -> Iterator[str]:
     """For what is long: which line became which is not looked for."""
     changed = [i for i, (line, other) in enumerate(zip(old, new, strict=True)) if line != other]
-    while changed:
-        size = next((n for n in range(1, len(changed)) if changed[n] - changed[n - 1] > 6), len(changed))
-        group, changed = changed[:size], changed[size:]
-        first, last = max(group[0] - 3, 0), min(group[-1] + 4, len(old))
+    ends = [i for i, following in pairwise((*changed, len(old) + 7)) if following - i > 6]
+    begins = [following for i, following in pairwise((-7, *changed)) if following - i > 6]
+    for begin, end in zip(begins, ends, strict=True):
+        first, last = max(begin - 3, 0), min(end + 4, len(old))
         span = f"{skipped + first + 1},{last - first}"
         yield f"@@ -{span} +{span} @@"
         for same, lines in groupby(range(first, last), key=lambda i: old[i] == new[i]):
@@ -199,11 +198,16 @@ def _line_by_line(old: Sequence[str], new: Sequence[str], skipped: int) -> Itera
             yield from () if same else (f"+{new[i]}" for i in run)
 
 
-def _same(one: str, other: str) -> int:
-    """How many characters both begin with."""
-    low, step = 0, max(min(len(one), len(other)), 1)
+def _same(one: str, other: str, after: int, back: bool = False) -> int:
+    """How many characters both begin with, or end with, if the first `after` of them do not count."""
+    most = min(len(one), len(other)) - after
+    low, step = 0, 2**16
     while step:
-        while low + step <= min(len(one), len(other)) and one[low : low + step] == other[low : low + step]:
+        while low + step <= most and (
+            one[len(one) - low - step : len(one) - low] == other[len(other) - low - step : len(other) - low]
+            if back
+            else one[after + low : after + low + step] == other[after + low : after + low + step]
+        ):
             low += step
         step //= 2
     return low

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 LOOKS = "look-alike characters"
 INEXACT = "spacing and small differences in lines that stay"
-_ALIKE = 0.85  # how like the whole block must be where lines that stay may differ
+_ALIKE = 0.95  # how like the whole block must be where lines that stay may differ
 _MOST_TRIED = 200
 _LARGEST = 4_000_000  # lines of old times lines of new: beyond it they are not aligned
 
@@ -53,7 +53,13 @@ class Page:
 
     def through(self, key: Callable[[str], str]) -> list[str]:
         if key not in self._seen:
-            self._seen[key] = [key(line) for line in self.lines]
+            if key is _letters:  # most lines have only plain ones
+                seen = [line if line.isascii() else key(line) for line in self.through(str.strip)]
+            elif key is _squashed:
+                seen = ["".join(line.split()) for line in self.through(_letters)]
+            else:
+                seen = list(map(key, self.lines))
+            self._seen[key] = seen
         return self._seen[key]
 
     def exact(self, old: Sequence[str]) -> list[Place]:

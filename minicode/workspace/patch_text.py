@@ -224,6 +224,8 @@ class _Marked:
         self.at = 0
 
     def files(self) -> list[FilePatch]:
+        if self._has("*** Begin Patch") and not self._has("*** End Patch"):
+            raise Refused("The patch has no *** End Patch; was it cut off? Nothing was changed. Give all of it.")
         found = []
         while self.at < len(self.lines):
             line = self.lines[self.at]
@@ -234,6 +236,9 @@ class _Marked:
             if header:
                 found.append(self._file(header[1].lower(), header[2]))
         return found
+
+    def _has(self, mark: str) -> bool:
+        return any(line.startswith(mark) for line in self.lines)
 
     def _file(self, kind: str, path: str) -> FilePatch:
         if kind == "delete":

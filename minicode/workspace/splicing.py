@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 
@@ -34,11 +35,9 @@ def lines_of(plain: str) -> list[str]:
 
 def spans_of(plain: str, changes: Sequence[Change]) -> list[Span]:
     """changes: in order, without overlap."""
-    starts = [0]
-    for line in plain.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    total = len(lines_of(plain))
+    starts = list(accumulate(map((1).__add__, map(len, plain.split("\n"))), initial=0))
     closed = plain.endswith("\n")
+    total = len(starts) - 1 - (closed or not plain)  # lines of the text
     spans = []
     for first, last, fresh, ends in changes:
         if last < total or (closed and ends is not False):

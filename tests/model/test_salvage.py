@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from minicode.messages import ToolSpec
-from minicode.model.salvage import READ_FROM_TEXT, read
+from minicode.model.salvage import READ_FROM_TEXT, echoes, read
 
 WRITE = ToolSpec(
     "write",
@@ -90,6 +90,12 @@ def test_several_calls_get_ids_of_their_own_and_the_text_between_is_kept() -> No
         '<tool_calls>\n{"name": "write", "arguments": {"count": 1}}\n</tool_calls>',
         '<minimax:tool_call><invoke name="write"><parameter name="count">1</parameter></invoke>',
         '<minimax:tool_call><invoke name="write"><parameter name="count">1</invoke></minimax:tool_call>',
+        '<function_calls>\n<invoke name="write"><parameter name="count">1</parameter></invoke>\n</function_calls>',
+        "<function=write>\n<parameter=count>\n1\n</parameter>\n</function>",
+        "<tool_call>\n<function=write>\n<parameter=count>1</parameter>\n</function>\n</tool_call>",
+        '<invoke name="Write"><parameter name="count">1</parameter></invoke>',
+        '<invoke name="functions.write"><parameter name="count">1</parameter></invoke>',
+        '<tool_call>{"name": "WRITE", "arguments": "{\'count\': 1}"}</tool_call>',
     ],
 )
 def test_older_and_broken_forms_are_read(text: str) -> None:
@@ -115,3 +121,23 @@ def test_a_value_without_end_stops_at_the_next_parameter() -> None:
 )
 def test_what_is_not_whole_or_not_offered_is_not_run(text: str) -> None:
     assert read(text, TOOLS) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "echo"),
+    [
+        (markup(("count", "1")), True),
+        ("before\n" + markup(("count", "1")) + "\nafter", True),
+        ("\n".join(f"  {n}\t{line}" for n, line in enumerate(markup(("count", "1")).split("\n"))), True),
+        ("\n".join(f"src/a.md:{n}:{line}" for n, line in enumerate(markup(("count", "1")).split("\n"))), True),
+        (markup(("count", "2")), False),
+        ("count 1", False),
+        ("", False),
+    ],
+)
+def test_a_call_that_stands_in_what_it_was_told_is_a_quotation(told: str, echo: bool) -> None:
+    assert echoes(markup(("count", "1")), ["other", told]) is echo
+
+
+def test_what_is_no_call_is_no_quotation() -> None:
+    assert not echoes("<minimax:tool_call>{}</minimax:tool_call>", ["{}"])

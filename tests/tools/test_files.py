@@ -202,3 +202,28 @@ async def test_a_symbolic_link_and_a_read_only_file(run, root: Path) -> None:
     (root / "real").chmod(0o444)
     refused = await run("edit", file_path="real", old_string="b", new_string="c")
     assert refused.failed and "read-only" in refused.text and (root / "real").read_text() == "b\n"
+
+
+async def test_odd_files_are_left_alone_at_once(run, root: Path) -> None:
+    os.mkfifo(root / "pipe")
+    (root / "loop").symlink_to("loop")
+    (root / "prog").write_bytes(b"\x7fELF\0a")
+    (root / "sparse").touch()
+    os.truncate(root / "sparse", 5 * 2**30)
+    (root / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "loop", "prog", "sparse", "link", ".", "none"):
+        patch = f"--- a/{name}\n+++ b/{name}\n@@ -1 +1 @@\n-a\n+b\n"
+        for call in (
+            ("edit", {"file_path": name, "old_string": "a", "new_string": "b"}),
+            ("write", {"file_path": name, "content": "b"} if name != "none" else {"file_path": "pipe", "content": "b"}),
+            ("apply_patch", {"patch": patch}),
+        ):
+            result = await run(call[0], **call[1])
+            assert result.failed and "Traceback" not in result.text, (call, result.text)
+
+
+async def test_one_long_line(run, root: Path) -> None:
+    (root / "min.js").write_text(f"{'x=1;' * 1_250_000}y=2;\n")
+    result = await run("edit", file_path="min.js", old_string="y=2", new_string="y=3")
+    assert result.text == "Changed min.js at line 1." and (root / "min.js").read_text().endswith("x=1;y=3;\n")
+    assert len(result.show[0].diff) < 5000

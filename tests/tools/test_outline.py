@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -131,8 +130,6 @@ async def test_it_is_remembered(toolbox, scope: Scope, code: Path, tmp_path: Pat
     scope = replace(scope, memory=tmp_path / "memory")
     call = toolbox.prepare(Call("c", "outline", {"path": "src/engine.py"}))
     first = await toolbox.run(call, scope)
-    began = time.process_time()
     assert (await toolbox.run(call, scope)).text == first.text
-    assert time.process_time() - began < 0.5
     assert [path.name for path in (tmp_path / "memory").iterdir()] == ["code.sqlite"]
     assert (tmp_path / "memory").stat().st_mode & 0o777 == 0o700

@@ -103,7 +103,7 @@ async def test_answered_with_the_mouse(drive: Any, unheld: None) -> None:
 async def test_two_at_once_are_answered_one_after_the_other(drive: Any) -> None:
     """Calls that read run side by side."""
     both = [Do("read", {"path": "a.py"}), Do("read", {"path": "b.py"})]
-    ask = {"assignments": ('permissions_ask=["read"]',), "files": {"a.py": "x\n", "b.py": "y\n"}}
+    ask = {"flags": {"permissions_ask": ("read",)}, "files": {"a.py": "x\n", "b.py": "y\n"}}
     async with drive(steps((Think("Two."), *both), Say("Read.")), **ask) as d:
         await d.say("read them")
         await d.asks(2)

@@ -134,7 +134,7 @@ def test_suspended_while_it_streams(program: Any, rehearse: Any, terminal: Any, 
     before = shell.modes
     shell.type(" ".join(program.command) + "\n")
     sent(shell)
-    shell.waits_for("line 5 of")
+    shell.waits_for(" of the answer")
     shell.type("\x1a")
     shell.waits_for(lambda text: "Stopped" in text and shell.modes - {"title"} == before)
     shell.type("clear; echo in the sh''ell\n")

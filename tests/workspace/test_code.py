@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from minicode.sandbox.policy import Grant
+from minicode.sandbox.policy import Grant, Launch
 from minicode.workspace.code import ranking
 from minicode.workspace.code.index import symbols_of, update, with_store
 from minicode.workspace.code.languages import BY_NAME, LANGUAGES, missing
@@ -16,9 +17,21 @@ from minicode.workspace.code.map import Map, repo_map
 from minicode.workspace.code.parsing import MOST_BYTES, parse
 from minicode.workspace.code.store import NAME, Store
 from minicode.workspace.code.symbols import Parsed, Symbol, enclosing, find_symbols, nested
+from minicode.workspace.folder import Refused
 from minicode.workspace.workspace import Workspace
 
-CODE = "class A:\n    def f(self):\n        return deep()\n\n    def g(self):\n        def inner():\n            pass\n\n\nX = 1\n"
+CODE = """\
+class A:
+    def f(self):
+        return deep()
+
+    def g(self):
+        def inner():
+            pass
+
+
+X = 1
+"""
 SYMBOLS = (
     Symbol("A", "class", 1, 7, 1, "class A:"),
     Symbol("f", "function", 2, 3, 2, "def f(self):"),
@@ -99,11 +112,27 @@ async def test_odd_text_and_names(root: Path, workspace: Workspace) -> None:
         assert code[str(odd)] == found[odd.name]
 
 
-async def test_a_file_that_stalls_its_parser_costs_only_itself(root: Path, workspace: Workspace, tmp_path: Path) -> None:
+async def test_a_file_that_stalls_its_parser_costs_only_itself(
+    root: Path, workspace: Workspace, tmp_path: Path
+) -> None:
     fill(root, {"a.py": CODE, "b.py": "(" * 390_000, "c.py": CODE})
     found = await fates(workspace, *(root / name for name in ("a.py", "b.py", "c.py")), each=0.2)
     assert found["b.py"] == "crashed"
     assert found["a.py"].symbols == found["c.py"].symbols == SYMBOLS
+
+
+class Broken:
+    """A sandbox in which Python does not find its library."""
+
+    def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
+        return Launch(("/bin/sh", "-c", "echo no tree_sitter here >&2; exit 1"), environment)
+
+
+async def test_a_parser_that_cannot_start_is_no_fault_of_the_files(root: Path) -> None:
+    fill(root, {f"{n}.py": CODE for n in range(20)})
+    workspace = Workspace.at(root, box=Broken())
+    with pytest.raises(Refused, match="Code cannot be parsed here: no tree_sitter here"):
+        await fates(workspace, *root.iterdir())
 
 
 async def test_what_has_not_changed_is_not_parsed_again(root: Path, workspace: Workspace, tmp_path: Path) -> None:
@@ -132,9 +161,9 @@ async def test_there_is_an_end_to_what_one_call_parses(root: Path, workspace: Wo
     async def work(store: Store) -> list[str]:
         news = await update(workspace, store, paths, whole=True, most=2 * len(CODE))
         assert news.notes(str) == ["1 file not looked at yet: call again"]
-        first = [Path(path).name for path in store.paths()]
+        first = sorted(Path(path).name for path in store.states())
         assert (await update(workspace, store, paths, whole=True, most=2 * len(CODE))).waiting == 0
-        assert len(store.paths()) == 3
+        assert len(store.states()) == 3
         return first
 
     assert await with_store(None, work) == ["b.py", "c.py"]  # tests come last
@@ -177,19 +206,22 @@ def test_ranks_follow_uses() -> None:
     assert sum(scores.values()) == pytest.approx(1)
     assert scores["a", "Base"] > scores["b", "help_me"] > 10 * scores["c", "get"] > 0
     assert ranking.rank({}) == {}
-    near = ranking.near({"u3": 1.0}, lambda some: {path: inside[path] for path in some}, lambda names: definers, bool)
-    assert near.keys() == set()  # all are aside
-    near = ranking.near(
-        {"u3": 1.0}, lambda some: {p: inside[p] for p in some}, lambda names: definers, lambda path: False
-    )
-    assert near == {("b", "help_me"): 1.0}
+
+    def near(*aside: str) -> ranking.Links:
+        return ranking.near(
+            {"u3": 1.0}, lambda some: {p: inside[p] for p in some}, lambda names: definers, aside.__contains__
+        )
+
+    assert near() == {("b", "help_me"): 1.0}
+    assert near("b") == {}  # nobody but a test uses what tests define
+    assert near("u3", "b") == near()
 
 
 async def test_map(root: Path, workspace: Workspace, tmp_path: Path) -> None:
     fill(
         root,
         {
-            "core.py": "class Engine:\n    def start_it(self):\n        pass\n\n    def never_used(self):\n        pass\n",
+            "core.py": "class Engine:\n    def start_it(self): pass\n    def never_used(self): pass\n",
             "rare.py": "def rarely_used():\n    pass\n\n\ndef unused_thing():\n    pass\n",
             **{f"use{n}.py": "from core import Engine\nEngine().start_it()\n" for n in range(5)},
             "one.py": "from rare import rarely_used\nrarely_used()\n",
@@ -198,7 +230,7 @@ async def test_map(root: Path, workspace: Workspace, tmp_path: Path) -> None:
     )
     memory = tmp_path / "memory"
     short = await mapped(workspace, memory, 30)
-    assert short.text == "core.py:\n    1 class Engine:\n    2   def start_it(self):"
+    assert short.text == "core.py:\n    1 class Engine:\n    2   def start_it(self): pass"
     assert (short.shown, short.files) == (1, 9)
     whole = await mapped(workspace, memory)
     assert whole.text.startswith(short.text)

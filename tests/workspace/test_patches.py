@@ -113,27 +113,14 @@ def test_two_places_are_refused_with_their_lines() -> None:
 
 
 def test_an_anchor_tells_two_places_apart() -> None:
-    patch = (
-        "*** Begin Patch\n*** Update File: f\n@@ class A:\n@@     def g(self):\n-        return 1\n+        return 2\n"
-    )
-    assert apply(CODE, patch) == "return 2".join(CODE.rsplit("return 1", 1))
-    only = "*** Update File: f\n@@ class A:\n-        return 1\n+        return 2"
-    assert apply(CODE, only) == CODE.replace("return 1", "return 2", 1)
-
-
-def test_the_end_of_the_file_tells_them_apart() -> None:
-    patch = "*** Update File: f\n@@\n-        return 1\n+        return 2\n*** End of File\n"
-    assert apply(CODE, patch) == "return 2".join(CODE.rsplit("return 1", 1))
-
-
-def test_the_order_of_hunks_tells_them_apart() -> None:
-    patch = "*** Update File: f\n@@\n     def f(self):\n-        return 1\n+        return 2\n@@\n-        return 1\n+        return 3\n"
-    assert apply(CODE, patch) == "class A:\n    def f(self):\n        return 2\n\n    def g(self):\n        return 3\n"
+    patch = "*** Update File: f\n@@\n     def f(self):\n-        return 1\n+        return 2\n"
+    patch += "@@\n-        return 1\n+        return 3\n"
+    assert apply(CODE, patch) == CODE.replace("return 1", "return 2", 1).replace("return 1", "return 3")
 
 
 def test_context_that_differs_a_little_stays_as_it_is() -> None:
     text = "def f():\n    # Adds one to the given number.\n    x = 1\n    return x\n"
-    patch = "--- a/f\n+++ b/f\n@@ -1,4 +1,4 @@\n def f():\n     # Adds one to a given number\n"
+    patch = "--- a/f\n+++ b/f\n@@ -1,4 +1,4 @@\n def f():\n     # Adds one to the given number\n"
     patch += "-    x = 1\n+    x = 2\n     return x\n"
     (file,) = parse_patch(patch)
     made = apply_hunks(text, file.hunks, "f")
@@ -175,6 +162,7 @@ def test_two_hunks_may_share_context_but_no_change() -> None:
         ("--- a/x\n+++ b/y\n@@ -1 +1 @@\n-a\n+b\n", "rename from x"),
         ("--- a/x\n+++ b/x\n@@ -1,3 +1,3 @@\n a\nxyz\n-a\n+b\n", "Line 5 of the patch"),
         ("*** Add File: x\nxyz\n", "Line 2 of the patch"),
+        ("*** Begin Patch\n*** Add File: x\n+a\n", "was it cut off"),
         ("*** Update File: x\n@@\n-a\n+b\n*** Update File: x\n@@\n-a\n+b\n", "x twice"),
         ("diff --git a/x b/x\nnew file mode 100644\nindex 000..e69\n", "changes no text"),
         ("diff --git a/x b/x\nGIT binary patch\nliteral 3\n", "binary"),
@@ -243,3 +231,21 @@ def test_a_long_file_is_quick() -> None:
     text = "".join(f"line {n}\n" for n in range(50_000))
     new = text.replace("line 100\n", "changed\n").replace("line 49000\n", "changed too\n")
     assert apply(text, diff(text, new)) == new
+
+
+def test_counts_that_are_too_small_drop_no_row() -> None:
+    patch = "--- a/f\n+++ b/f\n@@ -2,2 +2,2 @@\n     def f(self):\n-        return 1\n+        return 2\n"
+    patch += " \n-    def g(self):\n+    def h(self):\n"
+    assert apply(CODE, patch) == CODE.replace("return 1", "return 2", 1).replace("g(", "h(")
+
+
+def test_a_number_that_points_elsewhere_does_not_choose() -> None:
+    with pytest.raises(Refused, match="2 places, lines 3, 6"):
+        apply(CODE, "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-        return 1\n+        return 2\n")
+    assert apply(CODE, "--- a/f\n+++ b/f\n@@ -6 +6 @@\n-        return 1\n+        return 2\n").endswith("return 2\n")
+
+
+def test_lines_that_only_come_in_need_neighbours() -> None:
+    for patch in ("--- a/f\n+++ b/f\n@@ -2,0 +3 @@\n+x\n", "*** Update File: f\n@@ class A:\n+x\n"):
+        with pytest.raises(Refused, match="above and below"):
+            apply(CODE, patch)

@@ -2,10 +2,10 @@
 
 Started with a job as JSON on standard input: {"library": folder, "languages": {name: [binding, module, function,
 query]}, "files": [[path, language, known digest], …], "most": bytes of a file, "seconds": of CPU for one file,
-"memory": bytes}. Prints one JSON line for each file, in order: `null` for one that cannot be read, `false` for one that is too large or no text,
-`true` for one whose content has the known digest, else [digest, symbols, uses], where a symbol is [name, kind, first
-line, last line, line of the name, text] and uses count names. Whoever started it knows by the lines which file it died
-of.
+"memory": bytes}. Prints one JSON line for each file, in order: `null` for one that cannot be read, `false` for one that
+is too large or no text, `true` for one whose content has the known digest, else [digest, symbols, uses], where a symbol
+is [name, kind, first line, last line, line of the name, text] and uses count names. Whoever started it knows by the
+lines which file it died of.
 """
 
 from __future__ import annotations
@@ -117,4 +117,5 @@ def _whole(name: Any) -> Any:
     return node
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -32,8 +32,11 @@ _ASIDE = frozenset(
 
 
 class News(NamedTuple):
-    """What an update came to. waiting: files there was no time for. crashed: those whose parser did."""
+    """What an update came to. files: those that could be parsed. waiting: how many of them there was no time for.
+    crashed: those whose parser did.
+    """
 
+    files: Sequence[str] = ()
     waiting: int = 0
     crashed: tuple[str, ...] = ()
 
@@ -96,14 +99,14 @@ async def update(
     say: Callable[[str], None] = lambda text: None,
 ) -> News:
     """Have the store know of these files. whole: and of no others. most: bytes that are parsed."""
-    changed, gone = await asyncio.to_thread(_compare, store, paths, whole)
+    files, changed, gone = await asyncio.to_thread(_compare, store, paths, whole)
     if gone:
         await asyncio.to_thread(store.drop, gone)
-    chosen: dict[str, tuple[State, str]] = {}
+    chosen: dict[str, State] = {}
     size = 0
     later = aside(workspace)
     for path in sorted(changed, key=lambda path: (later(path), path)):
-        size += changed[path][0].size
+        size += changed[path].size
         if size <= most:
             chosen[path] = changed[path]
     if size > _WORTH_A_WORD:
@@ -111,10 +114,10 @@ async def update(
     done: list[tuple[str, State, Parsed | None]] = []
     same: list[tuple[str, State]] = []
     crashed, answered = [], 0
-    async with aclosing(parse(workspace, [(path, digest) for path, (_, digest) in chosen.items()])) as answers:
+    async with aclosing(parse(workspace, [(path, state.digest) for path, state in chosen.items()])) as answers:
         async for path, fate in answers:
             answered += 1
-            state = chosen[path][0]
+            state = chosen[path]
             if fate == "same":
                 same.append((path, state))
             elif fate != "closed":  # what may not be read today may be tomorrow
@@ -125,18 +128,20 @@ async def update(
                 done = []
     await asyncio.to_thread(store.put, done)
     await asyncio.to_thread(store.same, same)
-    return News(len(changed) - answered, tuple(crashed))
+    return News(files, len(changed) - answered, tuple(crashed))
 
 
-def _compare(store: Store, paths: Iterable[str], whole: bool) -> tuple[dict[str, tuple[State, str]], list[str]]:
-    """The files whose content may be new, with the digest that is known; and those that are known but gone."""
+def _compare(store: Store, paths: Iterable[str], whole: bool) -> tuple[Sequence[str], dict[str, State], Sequence[str]]:
+    """The files that can be parsed; those of them whose content may be new, as they are now but for the digest, which
+    is the one that is known; and those that are known but gone.
+    """
     from minicode.workspace.code.store import State
 
     paths = list(paths)
     known = store.states() if whole else {path: entry for path in paths if (entry := store.state(path))}
     endings = languages.endings()
-    changed: dict[str, tuple[State, str]] = {}
-    there: set[str] = set()
+    changed: dict[str, State] = {}
+    there: list[str] = []
     for path in paths:
         if path[path.rfind(".") + 1 :].lower() not in endings:
             continue
@@ -144,13 +149,14 @@ def _compare(store: Store, paths: Iterable[str], whole: bool) -> tuple[dict[str,
             about = os.lstat(path)
         except OSError:
             continue
-        if not stat.S_ISREG(about.st_mode) or about.st_size > MOST_BYTES:
+        size, mtime = about.st_size, about.st_mtime_ns
+        if not stat.S_ISREG(about.st_mode) or size > MOST_BYTES:
             continue
-        there.add(path)
+        there.append(path)
         entry = known.get(path)
-        if entry is None or entry.state != (about.st_size, about.st_mtime_ns):
-            changed[path] = State(about.st_size, about.st_mtime_ns), entry.digest if entry else ""
-    return changed, [path for path in known if path not in there]
+        if entry is None or entry[0] != size or entry[1] != mtime:
+            changed[path] = State(size, mtime, entry[2] if entry else "")
+    return there, changed, list(known.keys() - there)
 
 
 def aside(workspace: Workspace) -> Callable[[str], bool]:

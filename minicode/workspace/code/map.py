@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from minicode.text import clean, count
+from minicode.text import clean
 from minicode.workspace.code import ranking
 from minicode.workspace.code.index import News, aside, unknown, update, with_store
 from minicode.workspace.code.symbols import Nested, Parsed, nested
@@ -65,7 +65,7 @@ async def repo_map(
 
     async def work(store: Store) -> tuple[Map, News]:
         news = await update(workspace, store, paths, whole=True, say=say)
-        return await asyncio.to_thread(_map, workspace, store, tokens, focus, seen), news
+        return await asyncio.to_thread(_map, workspace, store, news.files, tokens, focus, seen), news
 
     made, news = await with_store(folder, work)
     show = workspace.folder.show
@@ -73,15 +73,16 @@ async def repo_map(
     return made._replace(notes=tuple(note for note in notes if note))
 
 
-def _map(workspace: Workspace, store: Store, tokens: int, focus: str, seen: Sequence[str]) -> Map:
-    files = store.paths()
+def _map(workspace: Workspace, store: Store, files: Sequence[str], tokens: int, focus: str, seen: Sequence[str]) -> Map:
     _rank_if_stale(store, len(files), aside(workspace))
     where = _focus(workspace, store, files, focus, seen)
     scores = {(path, name): score for path, name, score in store.best(_CANDIDATES)}
-    if where.seeds:
-        uses = lambda some: {path: parsed.uses for path, parsed in store.parsed(some).items()}  # noqa: E731
-        for place, score in ranking.near(where.seeds, uses, store.definers, aside(workspace)).items():
-            scores[place] = scores.get(place, 0.0) + 2 * score
+
+    def uses(some: Iterable[str]) -> dict[str, Mapping[str, int]]:
+        return {path: parsed.uses for path, parsed in store.parsed(some).items()}
+
+    for place, score in ranking.near(where.seeds, uses, store.definers, aside(workspace)).items():
+        scores[place] = scores.get(place, 0.0) + 2 * score
     for path, parsed in store.parsed(where.own).items():
         for symbol in parsed.symbols:
             place = path, symbol.name
@@ -174,4 +175,3 @@ class _Page:
             lines = [self._line(one) for one in sorted(there, key=lambda one: (one.symbol.row, len(one.outer)))]
             parts.append("\n".join([f"{self._show(Path(path))}:", *lines]))
         return "\n".join(parts)
-

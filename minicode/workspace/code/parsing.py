@@ -35,7 +35,8 @@ async def parse(
     workspace: Workspace, files: Sequence[tuple[str, str]], *, seconds: float = 60.0, each: float = _FILE_SECONDS
 ) -> AsyncGenerator[tuple[str, Fate]]:
     """What becomes of each file, given with the digest of it that is known or "". Those that there is no time for, and
-    those that there is no grammar for, are not among them. each: seconds of CPU for one file. Raises Refused if nothing can be parsed here.
+    those that there is no grammar for, are not among them. each: seconds of CPU for one file. Raises Refused if nothing
+    can be parsed here.
     """
     able = [(path, known) for path, known in files if (language := language_of(path)) and binding(language)]
     able.sort(key=lambda file: file[0].rpartition(".")[2])  # a child loads few grammars

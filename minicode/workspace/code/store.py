@@ -31,17 +31,11 @@ _MOST_WORDS = 500  # parameters of one statement
 
 
 class State(NamedTuple):
-    """By which a file is known to be the same."""
+    """By which a file is known to be the same. digest: of its content, "" if it cannot be parsed."""
 
     size: int
     mtime_ns: int
-
-
-class Entry(NamedTuple):
-    """A file as the store has it. parsed: None for one that cannot be parsed."""
-
-    state: State
-    digest: str
+    digest: str = ""
 
 
 class Store:
@@ -57,16 +51,15 @@ class Store:
         with suppress(sqlite3.Error):
             self._db.close()
 
-    def states(self) -> dict[str, Entry]:
-        rows = self._db.execute("SELECT path, size, mtime, digest FROM file")
-        return {_path(path): Entry(State(size, mtime), digest) for path, size, mtime, digest in rows}
+    def states(self) -> dict[str, tuple[int, int, str]]:
+        """Of all files, by path; plain tuples, since there can be very many."""
+        return {_path(row[0]): row[1:] for row in self._db.execute("SELECT path, size, mtime, digest FROM file")}
 
-    def paths(self) -> list[str]:
-        return [_path(path) for (path,) in self._db.execute("SELECT path FROM file ORDER BY path")]
-
-    def state(self, path: str) -> Entry | None:
-        row = self._db.execute("SELECT size, mtime, digest FROM file WHERE path = ?", (_key(path),)).fetchone()
-        return row and Entry(State(*row[:2]), row[2])
+    def state(self, path: str) -> tuple[int, int, str] | None:
+        row: tuple[int, int, str] | None = self._db.execute(
+            "SELECT size, mtime, digest FROM file WHERE path = ?", (_key(path),)
+        ).fetchone()
+        return row
 
     def parsed(self, paths: Iterable[str]) -> dict[str, Parsed]:
         """Those of the files that are there and could be parsed."""
@@ -92,7 +85,7 @@ class Store:
                 old = {name for (name,) in db.execute("SELECT name FROM name WHERE path = ?", (key,))}
                 symbols = json.dumps(parsed.symbols, ensure_ascii=False, separators=(",", ":"))
                 uses = json.dumps(parsed.uses, ensure_ascii=False, separators=(",", ":"))
-                db.execute(_PUT, (key, *state, parsed.digest, *map(_sound, (symbols, uses))))
+                db.execute(_PUT, (key, state.size, state.mtime_ns, parsed.digest, *map(_sound, (symbols, uses))))
                 db.executemany("DELETE FROM name WHERE path = ? AND name = ?", ((key, n) for n in old - names))
                 db.executemany("INSERT INTO name (path, name) VALUES (?, ?)", ((key, n) for n in names - old))
                 db.execute("UPDATE ranked SET changed = changed + 1")
@@ -100,7 +93,7 @@ class Store:
     def same(self, files: Iterable[tuple[str, State]]) -> None:
         """Files that look new, but have the content that is known."""
         with self._db as db:
-            rows = ((*state, _key(path)) for path, state in files)
+            rows = ((state.size, state.mtime_ns, _key(path)) for path, state in files)
             db.executemany("UPDATE file SET size = ?, mtime = ? WHERE path = ?", rows)
 
     def drop(self, paths: Sequence[str]) -> None:
