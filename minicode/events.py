@@ -84,7 +84,7 @@ class CallDone(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """A call waits for `Session.answer(call.id, Answer)`.
+    """A call waits for `Session.answer(call.id, Answer)`. call: as it would run, names and arguments mended.
 
     reason: a sentence, why it is asked. wants: "" for the call as it is, "network" or "host" (outside the sandbox).
     always: the exact rule that keeping the answer would save, "" if it can be given only once.

@@ -143,7 +143,7 @@ def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
     if tool == "jobs" and prepared.effect == "runs" and jobs is not None:
         tool, arguments = "bash", {"command": jobs.spoken(arguments.get("id", 0), str(arguments.get("text")))}
     name = arguments.get("file_path") or arguments.get("path", "")
-    searches = tool in ("grep", "glob")
+    searches = tool in ("grep", "glob", "outline", "map")
     names = [name or "."] if searches else [name]
     if tool == "apply_patch":
         from minicode.workspace.patching import paths_named

@@ -73,7 +73,7 @@ def test_a_wheel_holds_everything_and_nothing_else(tmp_path: Path) -> None:
     said = asked(tmp_path / "site")
     assert str(tmp_path / "site" / "minicode") in said
     tools = "apply_patch bash edit git glob grep jobs map outline read recall run_tests todo write"
-    assert f" {tools} ['fold', 'system', 'title']" in said
+    assert f" {tools} ['fold', 'init', 'review', 'system', 'title']" in said
 
 
 def test_the_wheel_from_the_sdist_is_the_same(sdist: Path, tmp_path: Path) -> None:

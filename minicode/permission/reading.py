@@ -14,7 +14,7 @@ from minicode.workspace.glob import covers
 
 def keeps_from_reading(rules: Iterable[str]) -> bool:
     """Is any of them about reading files?"""
-    return any(rule.tool in ("read", "grep", "glob") for rule in map(read_rule, rules) if rule)
+    return any(rule.tool in ("read", "grep", "glob", "outline", "map") for rule in map(read_rule, rules) if rule)
 
 
 def patterns_of(rules: Iterable[str], tool: str) -> tuple[str, ...]:

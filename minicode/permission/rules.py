@@ -20,8 +20,8 @@ from minicode.workspace.glob import covers, glob_filter
 
 COMMANDS = ("bash", *NEEDS)
 # A rule for the first is one for the others as well.
-_FAMILIES = {"edit": ("write", "apply_patch"), "read": ("grep", "glob")}
-_FILES = ("read", "grep", "glob", "edit", "write", "apply_patch")
+_FAMILIES = {"edit": ("write", "apply_patch"), "read": ("grep", "glob", "outline", "map")}
+_FILES = ("read", "grep", "glob", "outline", "map", "edit", "write", "apply_patch")
 _RULE = re.compile(r"([A-Za-z_][\w.-]*)(?:\((.+)\))?", re.DOTALL)
 _ANY = "\1"  # a name that no pattern has in mind
 _DEEPEST, _WIDEST = 5, 200

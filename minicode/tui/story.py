@@ -27,7 +27,7 @@ from minicode.events import (
     Withdrawn,
 )
 from minicode.messages import Call, Reply, Usage
-from minicode.show import Line, Output, Show, Tests, Todos
+from minicode.show import REPAIRED, Line, Output, Show, Tests, Todos
 from minicode.text import clean, count
 from minicode.tui.blocks import Block, Note, Said, Thought
 from minicode.tui.doings import Answer, Doing
@@ -253,9 +253,12 @@ class Story:
 
     def _done(self, event: CallDone) -> None:
         doing = self._doing(event.call)
-        doing.done(event.result, event.show, event.seconds)
+        mended = [block.text for block in event.show if isinstance(block, Line) and block.text.startswith(REPAIRED)]
+        show = tuple(block for block in event.show if not (isinstance(block, Line) and block.text in mended))
+        doing.repairs += tuple(text.removeprefix(REPAIRED) for text in mended)
+        doing.done(event.result, show, event.seconds)
         if doing.state != "no":
-            said = clean(summary(event.show, event.result.text, event.result.failed))
+            said = clean(summary(show, event.result.text, event.result.failed))
             doing.summary = said.removeprefix(f"{clean(plain.brief(dict(event.call.arguments)))}: ")
         self.todos = next((block for block in event.show if isinstance(block, Todos)), self.todos)
         self._paper.touch(doing)

@@ -43,6 +43,7 @@ class Transcript(ScrollView, can_focus=True):
         scrollbar-color: $panel;
         overflow-x: hidden;
         overflow-y: scroll;
+        padding-right: 1;
         &:ansi { scrollbar-color: $scrollbar; }
     }
     """

@@ -73,6 +73,11 @@ class Files:
         """The model has now seen this state."""
         self._seen[content.path] = content.stamp
 
+    @property
+    def touched(self) -> tuple[Path, ...]:
+        """The files that the model has seen in some state."""
+        return tuple(self._seen)
+
     def seen(self, content: Content) -> bool | None:
         """Whether the model has seen this very content; None if it never saw the file."""
         known = self._seen.get(content.path)

@@ -82,7 +82,7 @@ class Rows(NamedTuple):
     @property
     def note(self) -> str:
         """What is to be told of what was left out, "" if nothing was."""
-        return _note(self.left_out)
+        return note_of(self.left_out)
 
 
 class Listing(NamedTuple):
@@ -94,10 +94,11 @@ class Listing(NamedTuple):
     @property
     def note(self) -> str:
         """As `Rows.note`."""
-        return _note(self.left_out)
+        return note_of(self.left_out)
 
 
-def _note(left_out: int) -> str:
+def note_of(left_out: int) -> str:
+    """What is to be told of so many files that rules keep from being read, "" of none."""
     return f"{count(left_out, 'file')} left out, for rules are against reading" if left_out else ""
 
 
@@ -132,13 +133,26 @@ async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine])
 
 async def list_files(workspace: Workspace, under: Path, glob: str = "", engines: Sequence[Engine] = ENGINES) -> Listing:
     """The files under a folder that are not ignored, newest first. Raises Refused if it is not a folder."""
+    names, left_out = await list_names(workspace, under, engines, glob_filter(glob))
+    return Listing(await asyncio.to_thread(_newest_first, under, names), left_out)
+
+
+async def list_names(
+    workspace: Workspace,
+    under: Path,
+    engines: Sequence[Engine] = ENGINES,
+    fits: Callable[[str], bool] = lambda name: True,
+) -> tuple[list[str], int]:
+    """The same as names relative to the folder, in no order, of which some may be gone; and how many were left out. A
+    fifth of the cost.
+    """
     if not under.is_dir():
         raise Refused(f"{workspace.folder.show(under)} is not a folder.")
-    names = filter(_shown(workspace, under), await _list(workspace, under, ".", engines))
-    found = await asyncio.to_thread(_newest_first, under, names, glob)
+    shown = _shown(workspace, under)
+    names = [name for name in await _list(workspace, under, ".", engines) if fits(name) and shown(name)]
     kept = _kept(workspace)
-    files = tuple(file for file in found if not kept(str(file))) if kept else found
-    return Listing(files, len(found) - len(files))
+    left = [name for name in names if not kept(f"{under}/{name}")] if kept else names
+    return left, len(names) - len(left)
 
 
 def _kept(workspace: Workspace) -> Callable[[str], bool] | None:
@@ -158,13 +172,11 @@ def _shown(workspace: Workspace, under: Path) -> Callable[[str], bool]:
     return lambda path: not f"{path}/".startswith(beginnings)
 
 
-def _newest_first(under: Path, names: Iterable[str], glob: str) -> tuple[Path, ...]:
-    fits = glob_filter(glob)
+def _newest_first(under: Path, names: Iterable[str]) -> tuple[Path, ...]:
     found = []
     for name in names:
-        if fits(name):
-            with suppress(OSError):  # listed by git, but deleted
-                found.append((-os.lstat(under / name).st_mtime_ns, name))
+        with suppress(OSError):  # listed by git, but deleted
+            found.append((-os.lstat(f"{under}/{name}").st_mtime_ns, name))
     return tuple(under / name for _, name in sorted(found))
 
 

@@ -117,6 +117,19 @@ def test_a_rule_about_reading_holds_for_searching(ask, home: Path, tool: str) ->
         assert ask(tool, Rules(deny=("read(.env)",)), pattern="x", path="a").verdict == "allow"
 
 
+def test_a_rule_about_reading_holds_for_seeing_code(ask, home: Path) -> None:
+    (home / "work" / "secrets").mkdir()
+    (home / "work" / "secrets" / "key.py").write_text("x = 1")
+    denied = Rules(deny=("read(secrets/**)",))
+    for path in ("secrets", "secrets/key.py", str(home / "work" / "secrets")):
+        assert ask("outline", denied, path=path).verdict == "deny", path
+    assert ask("outline", denied, path="a").verdict == ask("outline", denied, path="src").verdict == "allow"
+    for name, arguments in (("outline", {"path": "."}), ("map", {})):  # what lies below is left out
+        found = ask(name, denied, **arguments)
+        assert (found.verdict, found.grant.unread) == ("allow", ("secrets/**",))
+        assert ask(name, Rules(deny=("read",)), **arguments).verdict == "deny"
+
+
 def test_a_large_folder_is_asked_for_at_once(ask, home: Path) -> None:
     for number in range(safety.MOST_SEEN + 1):
         (home / "work" / "src" / str(number)).touch()

@@ -52,6 +52,15 @@ async def asked_of(gate: Gate, prepared: Prepared, told: list[Event]) -> tuple[A
     return await asked, waiting
 
 
+async def test_what_is_shown_is_what_would_run(tmp_path: Path) -> None:
+    sent = Call("c1", "shell", {"command": ["make", "it all"], "workdir": "sub"})
+    gate = gate_at(tmp_path, tmp_path / "state")
+    asked, waiting = await asked_of(gate, Toolbox.load([("shipped", SHIPPED)], ["bash"]).prepare(sent), [])
+    assert asked.call == Call("c1", "bash", {"command": "cd sub && make 'it all'"})
+    gate.answer("c1", Answer(False))
+    await waiting
+
+
 async def test_always_is_kept_and_a_broken_store_does_not_cost_the_turn(tmp_path: Path, push: Prepared) -> None:
     for state, notes in ((tmp_path / "state", 0), (tmp_path / "file" / "state", 1)):
         (tmp_path / "file").write_text("")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -183,7 +185,19 @@ async def test_a_damaged_store_is_made_again(root: Path, workspace: Workspace, t
         assert "class A" in (await mapped(workspace, memory)).text
 
 
-async def test_a_store_that_is_locked_is_done_without(root: Path, workspace: Workspace, tmp_path: Path) -> None:
+async def test_many_at_once(root: Path, workspace: Workspace, tmp_path: Path) -> None:
+    fill(root, {f"{n}.py": CODE for n in range(8)})
+    memory = tmp_path / "memory"
+    paths = sorted(map(str, root.iterdir()))
+    looks = [symbols_of(workspace, memory, paths[:n]) for n in (8, 5, 8, 3)]
+    *found, made = await asyncio.gather(*looks, mapped(workspace, memory))
+    assert [len(code) for code, _ in found] == [8, 5, 8, 3]
+    assert made.files == 8
+    with closing(sqlite3.connect(memory / NAME)) as db:  # nobody took it for damaged
+        assert db.execute("SELECT count(*) FROM file").fetchone() == (8,)
+
+
+async def test_a_store_that_cannot_be_is_done_without(root: Path, workspace: Workspace, tmp_path: Path) -> None:
     fill(root, {"a.py": CODE})
     (tmp_path / "memory").write_text("not even a folder")
     assert "class A" in (await mapped(workspace, tmp_path / "memory")).text

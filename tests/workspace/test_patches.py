@@ -37,7 +37,7 @@ TEXTS = st.builds(lambda lines, end: "\n".join(lines) + end, st.lists(LINES, max
 
 
 @given(TEXTS, TEXTS)
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_a_diff_of_two_texts_makes_one_of_the_other(old: str, new: str) -> None:
     patch = diff(old, new)
     if patch:
@@ -45,7 +45,7 @@ def test_a_diff_of_two_texts_makes_one_of_the_other(old: str, new: str) -> None:
 
 
 @given(TEXTS, TEXTS, st.integers(0, 6))
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 def test_shifted_by_some_lines_it_applies_or_refuses(old: str, new: str, shift: int) -> None:
     above = "".join(f"above {n}\n" for n in range(shift))
     patch = diff(old, new)
@@ -76,6 +76,7 @@ def strictly(text: str, patch: str) -> str | None:
 
 
 @given(st.lists(st.sampled_from("abcdefghij"), min_size=1, unique=True), st.data())
+@settings(deadline=None)
 def test_crlf_stays_and_what_is_not_touched_too(lines: list[str], data: st.DataObject) -> None:
     ends = data.draw(st.lists(st.sampled_from(["\n", "\r\n"]), min_size=len(lines), max_size=len(lines)))
     at = data.draw(st.integers(0, len(lines) - 1))
@@ -192,6 +193,7 @@ PARTS = [
 
 
 @given(st.lists(st.sampled_from(PARTS), max_size=12))
+@settings(deadline=None)
 def test_reading_a_patch_ends_in_values_or_a_refusal(lines: list[str]) -> None:
     try:
         files = parse_patch("\n".join(lines))

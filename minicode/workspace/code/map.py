@@ -13,8 +13,7 @@ from minicode.text import clean
 from minicode.workspace.code import ranking
 from minicode.workspace.code.index import News, aside, unknown, update, with_store
 from minicode.workspace.code.symbols import Nested, Parsed, nested
-from minicode.workspace.files import Content, Stamp
-from minicode.workspace.search import list_files
+from minicode.workspace.search import list_names, note_of
 from minicode.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -27,7 +26,6 @@ _LINES = 25  # of one file, unless it is in focus
 _SEEDS = 50  # files in focus
 _SMALL = 300  # files that are ranked anew at every change; more of them only if a part has changed
 _PART = 20
-_NEVER = Stamp(0, 0, 0, 0, b"")
 
 
 class Map(NamedTuple):
@@ -54,14 +52,13 @@ async def repo_map(
     """folder: where the index is kept, None for nowhere. focus: paths, parts of paths or names, between which are
     commas or spaces. Raises Refused if nothing can be parsed or listed here.
     """
-    listed: list[Path] = []
-    left_out = ""
+    paths: dict[str, None] = {}
+    left_out = 0
     for place in (workspace.root, *workspace.folder.extra):
-        listing = await list_files(workspace, place)
-        listed += listing.files
-        left_out = listing.note or left_out
-    paths = list(dict.fromkeys(map(str, listed)))
-    seen = [str(path) for path in listed if workspace.files.seen(Content(path, b"", _NEVER)) is not None]
+        names, kept = await list_names(workspace, place)
+        paths |= dict.fromkeys(f"{place}/{name}" for name in names)
+        left_out += kept
+    seen = [path for path in map(str, workspace.files.touched) if path in paths]
 
     async def work(store: Store) -> tuple[Map, News]:
         news = await update(workspace, store, paths, whole=True, say=say)
@@ -69,7 +66,7 @@ async def repo_map(
 
     made, news = await with_store(folder, work)
     show = workspace.folder.show
-    notes = [*made.notes, *news.notes(lambda path: show(Path(path))), unknown(paths), left_out]
+    notes = [*made.notes, *news.notes(lambda path: show(Path(path))), unknown(paths), note_of(left_out)]
     return made._replace(notes=tuple(note for note in notes if note))
 
 

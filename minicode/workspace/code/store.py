@@ -78,6 +78,7 @@ class Store:
     def put(self, files: Iterable[tuple[str, State, Parsed | None]]) -> None:
         """What was parsed anew; None for what cannot be parsed."""
         with self._db as db:
+            db.execute("BEGIN IMMEDIATE")  # what is read here must still be so when it is written
             for path, state, parsed in files:
                 key = _key(path)
                 parsed = parsed or Parsed("")
@@ -166,8 +167,9 @@ def _open(name: str) -> sqlite3.Connection:
 def _make(db: sqlite3.Connection) -> None:
     with db:
         db.execute("BEGIN IMMEDIATE")
-        tables = [table for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        for table in tables:
+        if db.execute("PRAGMA user_version").fetchone() == (_version(),):  # another process was quicker
+            return
+        for (table,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
             db.execute(f'DROP TABLE "{table}"')
         for statement in _SCHEMA.split(";"):
             db.execute(statement)
