@@ -31,7 +31,7 @@ class Session:
         self.parts = parts
         self._first = first
         self._task: asyncio.Task[None] | None = None
-        self._moving: asyncio.Task[Moved] | None = None
+        self._moving: asyncio.Task[Moved] | asyncio.Task[None] | None = None  # a rewind, or a fold
         self._asking: asyncio.Task[Reply] | None = None
         self._overheard: list[str] = []
         self._turn = Running(parts, lambda event: None)
@@ -102,9 +102,9 @@ class Session:
         left, self.parts.steers = self.parts.steers, []
         return left
 
-    def overhear(self, text: str, **record: object) -> None:
-        """Something the model learns with the user's next words; with no text, nothing. record: for the journal."""
-        self.journal.append("shell", {"text": self._hide(text), **record})
+    def overhear(self, text: str, command: str, code: int) -> None:
+        """What the model learns of a command of the user's, with the user's next words; with no text, nothing."""
+        self.journal.append("shell", {"text": self._hide(text), "command": self._hide(command), "code": code})
         if text:
             self._overheard.append(self._hide(text))
 
@@ -129,7 +129,7 @@ class Session:
         """Fold what is old, between turns. guidance: what the summary should care for. Raises UsageError, with the
         history as it was, if it cannot be done. `cancel` stops it."""
         await self._still("fold")
-        self._task = asyncio.create_task(self._fold(tell, self._hide(guidance)))
+        self._task = self._moving = asyncio.create_task(self._fold(tell, self._hide(guidance)))
         await self._task
 
     async def _fold(self, tell: Callable[[Event], None], guidance: str) -> None:
@@ -187,7 +187,7 @@ class Session:
         rewinding.label(self.journal, entry, text)
 
     async def _arrived(self) -> None:
-        """A rewind goes on to its end though whoever asked for it was stopped."""
+        """What is said meanwhile waits. A rewind goes on to its end though whoever asked for it was stopped."""
         if self._moving is not None:
             await asyncio.wait([self._moving])
 
@@ -216,8 +216,8 @@ class Session:
                 self.parts.fold_after = 0
             return moved
 
-        self._moving = asyncio.create_task(work())
-        return await asyncio.shield(self._moving)
+        self._moving = moving = asyncio.create_task(work())
+        return await asyncio.shield(moving)
 
     async def close(self, reason: str = "exit") -> None:
         """The end of the session in this process."""

@@ -35,8 +35,8 @@ class ScreenRepo(NamedTuple):
 def _read(found: Finished) -> tuple[str, int] | None:
     if found.code or found.ended:
         return None
-    lines = found.output.decode("utf-8", "replace").splitlines()
-    heads = dict(line.removeprefix("# ").split(" ", 1) for line in lines if line.startswith("# branch."))
+    lines = found.output.decode("utf-8", "replace").split("\n")  # a name may hold what else ends a line
+    heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# branch."))
     branch = heads.get("branch.head", "")
     if branch == "(detached)":
         branch = heads.get("branch.oid", "")[:7]

@@ -12,10 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 # Takes back all that a screen may have switched on; on a terminal where none of it is on it changes nothing.
 RESET = (

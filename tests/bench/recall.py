@@ -22,8 +22,8 @@ from pathlib import Path
 from minicode.events import CallDone, TurnEnded
 from minicode.lab.rehearsal import Call, Do, Expect, Rehearsal, Say, Script, Step, Think
 from minicode.messages import Usage
-from minicode.session import Session
 from minicode.plan import Plan
+from minicode.session import Session
 from minicode.start import start
 
 KINDS = ("thinking", "tool output", "user")

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from minicode.messages import Call
-from minicode.sandbox.policy import Grant
 from minicode.plan import Plan
+from minicode.sandbox.policy import Grant
 from minicode.start import start
 
 

@@ -22,8 +22,8 @@ from minicode.journal.repair import sound
 from minicode.journal.tree import said
 from minicode.lab.rehearsal import Asked, Call, Do, Say, Script, Step, Think, steps
 from minicode.messages import Usage, User
-from minicode.session import Session
 from minicode.plan import Plan
+from minicode.session import Session
 from minicode.start import Started, start
 
 SUMMARY = "## Goal\nRead the files (e3).\n## Open todos\nnone\n## State of files\nnone was changed"

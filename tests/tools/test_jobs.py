@@ -132,7 +132,7 @@ async def test_long_output_is_cut_and_kept_and_clean(run, spilled: Path) -> None
         ("write_stdin", {"session_id": 1, "chars": "y\n"}, {"action": "send", "id": 1, "text": "y\n"}),
         ("write_stdin", {"session_id": 1, "chars": ""}, {"action": "read", "id": 1}),
         ("jobs", {"action": "wait", "job_id": 1, "timeout": 9}, {"action": "wait", "id": 1, "seconds": 9}),
-        ("list_jobs", {}, {}),
+        ("list_jobs", {}, {"action": "list"}),
     ],
 )
 def test_how_others_call_it(toolbox: Toolbox, name: str, arguments: dict, same: dict) -> None:

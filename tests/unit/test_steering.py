@@ -198,6 +198,7 @@ class Whispers:
 
     def __init__(self, t: Talk, words: str, wait: int) -> None:
         self._model, self._t, self._words, self._wait = t.session.parts.model, t, words, wait
+        self.said = asyncio.Event()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._model, name)
@@ -212,6 +213,7 @@ class Whispers:
     def _later(self, words: str, wait: int) -> None:
         if wait < 0:
             self._t.session.steer_now(words)
+            self.said.set()
         else:
             asyncio.get_running_loop().call_soon(self._later, words, wait - 1)
 
@@ -234,9 +236,10 @@ async def test_at_the_moment_a_reply_is_kept(talk: Any, eager: bool, calls: bool
         model = t.session.parts.model
         for wait in range(12):
             t.events.clear()
-            t.session.parts.model = Whispers(t, f"psst{wait}.", wait)
+            t.session.parts.model = whispers = Whispers(t, f"psst{wait}.", wait)
             ended = await t.say(f"Go {wait}")
             t.session.parts.model = model
+            await whispers.said.wait()  # the turn may be over by then
             for left in t.session.unheard():
                 ended = await t.say(left)
             assert (ended.reason, ended.text) == ("done", "Yes."), wait

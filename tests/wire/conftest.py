@@ -20,8 +20,8 @@ from minicode.model.base import Part, RetryPart, TextPart, ThinkingPart, WholePa
 from minicode.model.client import EndpointModel
 from minicode.model.endpoint import Endpoint, endpoint
 from minicode.model.retry import Schedule
-from minicode.session import Session
 from minicode.plan import Plan
+from minicode.session import Session
 from minicode.start import Started, start
 
 BASES = {"anthropic": "/anthropic", "openai": "/v1"}  # so told, there is one surface and nothing to probe
