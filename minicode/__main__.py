@@ -7,6 +7,11 @@ import sys
 
 # What people of other agents type, in our words.
 _ALIASES = {"exec": "run", "session": "sessions"}
+# All of them, hidden ones too; to ask typer for them would cost every start.
+COMMANDS = (
+    "chat", "config", "demo", "doctor", "login", "logout", "models", "rehearse", "run", "serve", "sessions", "tools",
+    "trace", "trust",
+)  # fmt: skip
 _PRINT = ("-p", "--print")
 _TOP = ("-h", "--help", "-V", "--version", "--debug")
 
@@ -14,7 +19,7 @@ _TOP = ("-h", "--help", "-V", "--version", "--debug")
 def main() -> None:
     occupy_standard_streams()
     arguments = sys.argv[1:]
-    if arguments in (["--version"], ["-V"], ["-v"]):
+    if arguments in (["--version"], ["-V"], ["-v"], ["version"]):
         from minicode import __version__
 
         print(f"minicode {__version__}")
@@ -41,16 +46,27 @@ def leave(code: int) -> None:
 
 def in_our_words(arguments: list[str]) -> list[str]:
     """`exec` is run, and so are flags with -p or --print among them: `minicode -m M2 -p "…"`. Other flags, and words
-    that can be no command, are for the talk: `minicode -c`, `minicode "why does it fail?"`."""
+    that can be no command, are for the talk: `minicode -c`, `minicode "why does it fail?"`, `minicode hello`."""
     first = arguments[0] if arguments else ""
+    if arguments == ["help"]:
+        return ["--help"]
     if first in _ALIASES:
         return [_ALIASES[first], *arguments[1:]]
     if first.startswith("-") and (found := [a for a in arguments if a in _PRINT]):
         arguments.remove(found[0])
         return ["run", *arguments]
-    if (first.startswith("-") and first not in _TOP) or " " in first:
+    if (first.startswith("-") and first not in _TOP) or " " in first or _is_prompt(*arguments[:2]):
         return ["chat", *arguments]
     return arguments
+
+
+def _is_prompt(first: str = "-", second: str = "-") -> bool:
+    """Is it one word, alone or before flags, that nobody can have meant as a command?"""
+    if first in COMMANDS or not first or first.startswith("-") or not second.startswith("-"):
+        return False
+    from difflib import get_close_matches  # as typer does, whose sentence names what was meant
+
+    return not get_close_matches(first.lower(), (*COMMANDS, *_ALIASES))
 
 
 def occupy_standard_streams() -> None:

@@ -126,7 +126,8 @@ class Gate:
         wants = "host" if decision.grant.host else "network" if decision.grant.network else ""
         waiting = self._waiting[call.id] = asyncio.get_running_loop().create_future()
         told = asyncio.create_task(self.hooks.notify("permission_prompt", decision.reason))
-        meant = call._replace(name=wish.tool, arguments=dict(prepared.arguments))  # what would run, not what was sent
+        name = prepared.tool.name if prepared.tool else call.name
+        meant = call._replace(name=name, arguments=dict(prepared.arguments))  # what would run, not what was sent
         tell(Asked(meant, decision.reason, wants, decision.always))
         try:
             answer = await waiting

@@ -11,14 +11,24 @@ from minicode.parts import Parts
 
 class Cost(NamedTuple):
     """tokens: of the next request, before new words. cached: percent of them that the last request sent too, so that
-    a cache which still lives has them."""
+    a cache which still lives has them. model: that of the last request."""
 
     tokens: int
     cached: int
+    model: str
 
     def __str__(self) -> str:
         tokens = f"{self.tokens / 1000:.0f}k" if self.tokens >= 10_000 else f"{self.tokens:,}"
         return f"about {tokens} tokens, {self.cached} % of them cached if the cache still lives"
+
+
+def told(parts: Parts) -> list[str]:
+    """What to say of it before anything is sent."""
+    price, now = cost(parts), parts.request.model
+    if price is None:
+        return []
+    other = "" if price.model == now else f" with {now}; it was {price.model} (-m keeps that)"
+    return [f"Going on in session {parts.journal.id}{other}: {price}."]
 
 
 def cost(parts: Parts) -> Cost | None:
@@ -38,7 +48,7 @@ def cost(parts: Parts) -> Cost | None:
         size = common + sum(weight(entry, parts.history.short) for entry in since)
     if (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire) or "system" in kinds:
         common = 0
-    return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size))
+    return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size), data["params"]["model"])
 
 
 def _size(data: Json, request: Request) -> int:

@@ -286,8 +286,8 @@ class Session:
         notes: tuple[str, ...] = ()
         self.gate.unmet.clear()
         self.gate.stop = ""
-        heard = [*self._overheard, *(f"[minicode: {news}]" for news in self.jobs.news())]
-        said = "".join(f"\n\n{words}" for words in heard) + await self._hooks(text, bool(first))
+        self._overheard += [f"[minicode: {news}]" for news in self.jobs.news()]
+        said = "".join(f"\n\n{words}" for words in self._overheard) + await self._hooks(text, bool(first))
         if not self.history.system:
             system, notes = self.parts.briefing.system()
             first.append(("system", system))

@@ -131,8 +131,8 @@ def start(plan: Plan, key: str = "") -> Started:
         Checkpoints(lambda: snapshots(plan, base, workspace, contained)),
     )
     notes += unheld(contained, gate.standing.mode, plan.asks)
-    if plan.resume is not None and (price := resuming.cost(parts)):
-        notes.append(f"Going on in session {journal.id}: {price}.")
+    if plan.resume is not None:
+        notes += resuming.told(parts)
     first = (("sandbox", {"mode": gate.standing.mode, **contained.summary()}),)
     notes += more
     session = Session(parts, first)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from functools import cache
 
 # What a model is told at most by one tool, in bytes of UTF-8.
 CAP = 30_000
+PIECE = 2**16  # bytes that are cleaned at a time
 
 # Every alternative consumes what it began with, terminated or not, so nothing is ever scanned twice.
 _ESCAPES = re.compile(
@@ -32,11 +35,31 @@ def clean(text: str) -> str:
     """
     if not _ODD.search(text):
         return text
-    return _ODD.sub(_visible, _ESCAPES.sub("", text))
+    return _ESCAPES.sub("", text).translate(_table())
 
 
 def clean_output(data: bytes) -> str:
-    """What a program printed, as `clean`, and of a line that was written over only the last state."""
+    """What a program printed, as `clean`, and of a line that was written over only the last state.
+
+    By pieces of whole lines, over which no code reaches: in a thread, others get their turn between them.
+    """
+    return "".join(map(_clean_piece, _pieces(data)))
+
+
+def _pieces(data: bytes) -> Iterator[bytes]:
+    begin = 0
+    while len(data) - begin > PIECE:
+        end = data.rfind(b"\n", begin, begin + PIECE) + 1
+        if not end:  # a line without end is cut, but not within a letter
+            end = begin + PIECE
+            while end > begin + PIECE - 4 and data[end] & 0xC0 == 0x80:
+                end -= 1
+        yield data[begin:end]
+        begin = end
+    yield data[begin:]
+
+
+def _clean_piece(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if not _ODD.search(text):
         return text
@@ -68,8 +91,19 @@ def _last_state(line: str) -> str:
     return next((part for part in reversed(line.split("\r")) if part), "")
 
 
+@cache
+def _table() -> dict[int, str]:
+    """What every odd character is shown as. A megabyte of them must not take longer than one of words."""
+    ranges = ((0, 9), (0xB, 0x20), (0x7F, 0xA0), (0xD800, 0xE000), (0xE0000, 0xE0080), (0x2000, 0x2070))
+    found = [code for first, end in (*ranges, (0x61C, 0x61D), (0xFEFF, 0xFF00)) for code in range(first, end)]
+    return {code: _shown(code) for code in found if _ODD.match(chr(code))}
+
+
 def _visible(match: re.Match[str]) -> str:
-    code = ord(match[0])
+    return _shown(ord(match[0]))
+
+
+def _shown(code: int) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     if code == 0x7F:

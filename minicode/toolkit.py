@@ -13,6 +13,7 @@ a flat TypedDict or a pydantic model; `T | None = None` makes one optional. `sco
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +84,7 @@ __all__ = [
     "unified",
 ]
 
+LARGE = 2**18  # bytes of output that are looked through in a thread
 # What a call can do to the world, for the permission gate: "state" touches nothing but the session's own lists.
 Effect = Literal["reads", "writes", "runs", "state"]
 
@@ -131,9 +133,14 @@ class Scope:
         # Hidden first: a secret that is cut in two would be known no more.
         return clip(self.hide(text), limit, self.spill(text.encode("utf-8", "replace") if whole is None else whole))
 
-    def printed(self, output: bytes, notes: Sequence[str], *, failed: bool = False) -> Result:
+    async def printed(self, output: bytes, notes: Sequence[str], *, failed: bool = False) -> Result:
         """What a program printed, and in brackets below it what there is to say of it."""
-        body = self.fit(clean_output(output).rstrip("\n"), output, CAP - 1000)
+
+        def fitted() -> str:
+            return self.fit(clean_output(output).rstrip("\n"), output, CAP - 1000)
+
+        # Megabytes of odd characters take seconds, in which the screen must answer.
+        body = fitted() if len(output) < LARGE else await asyncio.to_thread(fitted)
         return Result(f"{body}\n[{'; '.join(notes)}]", (Output(body),), failed)
 
 

@@ -29,7 +29,7 @@ async def bash(
         job = await scope.workspace.background(command, scope.call_id)
         where = f"job {job.id}"
         note = f"{where} ended at once: {job.fate}" if job.fate else f"{where} runs in the background; see it with jobs"
-        return scope.printed(scope.workspace.jobs.read(job), [note], failed=bool(job.fate))
+        return await scope.printed(scope.workspace.jobs.read(job), [note], failed=bool(job.fate))
     seconds = min(max(timeout / 1000 if timeout >= MILLISECONDS else timeout, 1), LONGEST)
     with scope.workspace.watched(scope.alarm) as alarms:
         job = await scope.workspace.command(command, seconds=seconds, call_id=scope.call_id, on_output=scope.live)
@@ -37,10 +37,10 @@ async def bash(
     if finished is None:
         who = "the user sent it to the background" if job.away.is_set() else "it goes on in the background"
         note = f"not ended after {job.seconds:.0f} s: {who} as job {job.id}; see it with jobs"
-        return scope.printed(scope.workspace.jobs.read(job, torn=True), [note, *alarms])
+        return await scope.printed(scope.workspace.jobs.read(job, torn=True), [note, *alarms])
     fate = f"stopped after {seconds:g} s (timeout); the output so far is above"
     if finished.ended != "time":
         fate = fate_of(finished)
     blocked = in_the_way(finished, job.grant)
     notes = [fate, *alarms, *([blocked] if blocked else ())]
-    return scope.printed(finished.output, notes, failed=bool(finished.ended or finished.code))
+    return await scope.printed(finished.output, notes, failed=bool(finished.ended or finished.code))

@@ -36,16 +36,16 @@ async def jobs(
                 notes.append(f"{'the pattern did not come' if pattern else 'no end'} within {seconds} s")
         finally:
             job.listeners.discard(scope.live)
-    return _told(scope, job, notes, torn=action in ("send", "stop") or bool(pattern))
+    return await _told(scope, job, notes, torn=action in ("send", "stop") or bool(pattern))
 
 
-def _told(scope: Scope, job: Job, notes: list[str], *, torn: bool) -> Result:
+async def _told(scope: Scope, job: Job, notes: list[str], *, torn: bool) -> Result:
     output = scope.workspace.jobs.read(job, torn=torn)
     notes.insert(0, f"job {job.id} {_state(job)}")
     notes += job.alarms
     if job.finished and (blocked := in_the_way(job.finished, job.grant)):
         notes.append(blocked)
-    printed = scope.printed(output, notes)
+    printed = await scope.printed(output, notes)
     return Result(printed.text, (Line("; ".join(notes)), *(printed.show if output else ())))
 
 

@@ -88,9 +88,7 @@ class ScreenDesk:
 
     @property
     def _started(self) -> Started:
-        if self._talk is None:
-            raise ValueError("The session is not open yet.")
-        return self._talk.started
+        return self._talking.started
 
     async def open(self) -> Opened:
         def begin() -> ScreenTalk:
@@ -203,7 +201,7 @@ class _NotYet:
 
 
 class _Late:
-    """A port whose methods are all awaited, made in a thread when the first of them is called."""
+    """A port whose methods are all awaited. It is made anew, in a thread, for each call: the session may be another."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make

@@ -22,6 +22,7 @@ class ScreenTalk:
         self.plan = plan
         self.started = started
         self._screen: Talker | None = None
+        self._moving = asyncio.Lock()
 
     def with_screen(self, screen: Talker) -> ScreenTalk:
         self._screen = screen
@@ -56,14 +57,15 @@ class ScreenTalk:
 
     async def go_over(self, plan: Plan) -> None:
         """The new session is ready before the old one ends: if it cannot be had, the talk goes on."""
-        if self.session.running:
-            raise UsageError("A turn is running: stop it first (Esc).")
-        before, mode = self.started, self.session.gate.standing.mode
-        self.started = await asyncio.to_thread(start, plan, before.key)
-        gate = self.session.gate
-        gate.standing = gate.standing._replace(mode=mode)
-        with suppress(OSError):
-            await before.close()
+        async with self._moving:  # two words at once would leave a session open
+            if self.session.running:
+                raise UsageError("A turn is running: stop it first (Esc).")
+            before, mode = self.started, self.session.gate.standing.mode
+            self.started = await asyncio.to_thread(start, plan, before.key)
+            gate = self.session.gate
+            gate.standing = gate.standing._replace(mode=mode)
+            with suppress(OSError):
+                await before.close()
 
     def send(self, text: str) -> None:
         if self._screen:

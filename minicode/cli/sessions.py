@@ -29,7 +29,7 @@ def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
             print(json.dumps({**row, "turns": one.gist.turns, "label": one.label}, ensure_ascii=False))
         else:
             where = f"  {one.folder}" if everywhere else ""
-            print(clean(f"{one.id}  {_local(one.updated)}  {one.gist.turns:3} turns  {one.label[:70]}{where}"))
+            print(clean(f"{one.id}  {_local(one.updated)}  {count(one.gist.turns, 'turn'):9} {one.label[:70]}{where}"))
     unread = sorted({path.stem for path in session_files(root, project)} - {one.path.stem for one in found})
     if unread:
         some = ", ".join(unread[:5]) + (" …" if unread[5:] else "")

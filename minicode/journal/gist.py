@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields, replace
 
 from minicode.journal.entry import Entry
+from minicode.journal.tree import typed
 from minicode.messages import Json
 
 TOLD = frozenset({"user", "name", "title", "listing"})  # the kinds a gist is made of
@@ -13,7 +14,7 @@ _CLIP = 200
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """first, last: what the user said, on one line of at most 200 characters. turns: how often the user spoke."""
+    """first, last: what the user typed, on one line of at most 200 characters. turns: how often the user spoke."""
 
     name: str = ""
     title: str = ""
@@ -25,7 +26,7 @@ class Gist:
         """The gist once `entry` has been read too."""
         match entry.kind:
             case "user":
-                text = _one_line(entry.data.get("text"))
+                text = _one_line(typed(entry))
                 return replace(self, first=self.first or text, last=text, turns=self.turns + 1)
             case "name" | "session" if "name" in entry.data:
                 return replace(self, name=_one_line(entry.data["name"]))

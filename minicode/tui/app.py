@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from textual import on, work
-from textual.app import App
+from textual.app import App, SystemCommand
+from textual.screen import Screen
 
 from minicode.tui import keymap, themes
 from minicode.tui.bell import Bell
@@ -51,17 +54,18 @@ class MinicodeApp(App[int]):
         """After the first frame: the user's files, then the session, while keys are answered already."""
         self.ringer.begin()
         await self.conversation.furnish()
+        self._dress()
         problems = self._load_files()
         try:
             opened = await self._opened()
+            if opened is None:
+                return
+            problems += self._wish(opened.wishes)
+            await self.conversation.show_session(opened)
         except Exception as error:  # why: whoever ran us says it, once the screen is gone
             self.trouble = error
             self.exit(1)
             return
-        if opened is None:
-            return
-        problems += self._wish(opened.wishes)
-        await self.conversation.show_session(opened)
         for problem in problems:
             self.conversation.tell(problem, "warning")
         self._open = True
@@ -96,9 +100,31 @@ class MinicodeApp(App[int]):
 
     def _dressed(self) -> None:
         """In another theme, which is kept once there is a choice of the user's."""
-        self.conversation.dress()
+        self._dress()
         if self._open:
             self.kept.put("theme", self.theme)
+
+    def _dress(self) -> None:
+        screen = self.conversation
+        if not screen.furnished:
+            return
+        palette = themes.palette_of(self)
+        screen.look(signs=not themes.plain_signs(self.current_theme))
+        screen.transcript.repaint(palette)
+        screen.pane.repaint(palette)
+        screen.approval.palette, screen.approval.signs = palette, screen.transcript.look.signs
+        screen.approval.refresh()
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """In the palette, our own words come first; those that take something are written into the prompt."""
+        conversation = self.conversation
+        for word in self.desk.words():
+            if word.takes and not word.takes.startswith("["):
+                does = partial(conversation.prompt.give, f"{word.name} ")
+            else:
+                does = partial(conversation.work_on, "obey", word.name)
+            yield SystemCommand(word.name, word.help, does)
+        yield from super().get_system_commands(screen)
 
     def _load_files(self) -> list[str]:
         """What is wrong in them, in sentences."""
@@ -120,6 +146,10 @@ class MinicodeApp(App[int]):
         return [wrong] if wrong else []
 
     async def action_quit(self) -> None:
+        """What waits in the queue is kept with the draft."""
+        screen = self.conversation
+        if screen.turns and screen.turns.queue:
+            screen.prompt.give("\n\n".join([*screen.turns.queue, *filter(None, [screen.prompt.value])]))
         self.exit(0)
 
     async def on_unmount(self) -> None:

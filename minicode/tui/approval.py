@@ -17,13 +17,13 @@ from textual.widgets import Input
 
 from minicode.events import Answer, Asked
 from minicode.tui.asking import change, rule, title, told
-from minicode.tui.keymap import bindings
+from minicode.tui.calm import ALONE, Calm
+from minicode.tui.keymap import bindings, keys_of
 from minicode.tui.painting import paint
 from minicode.tui.palette import Palette
-from minicode.tui.panel import MARGIN, Growing, Plan, choices, flowing, listed
-from minicode.tui.rows import Line, Row, Span, lay
+from minicode.tui.panel import MARGIN, Growing, Plan, choices, flowing, listed, standing
+from minicode.tui.rows import Line, Row, lay
 
-SEEN, CALM = 0.5, 0.3  # seconds that the panel was on the screen, and since the last key, before a key is an answer
 _READABLE = 4  # rows of the call that are worth a panel with a choice on each row
 _PATIENCE = 0.02  # seconds that a very long call is laid out at a time
 _RULE = 2  # rows of a rule that stand beside the choices; a longer one is read with the call
@@ -76,20 +76,22 @@ class Approval(Widget, can_focus=True):
         *,
         signs: bool = True,
         clock: Callable[[], float] = time.monotonic,
+        alone: float = ALONE,
         id: str | None = None,
     ) -> None:
-        """signs: False says in words what a sign would. clock: seconds."""
+        """signs: False says in words what a sign would. clock: seconds. alone: as ALONE; 0 waits for nothing."""
         super().__init__(id=id)
         self.palette = palette
         self.signs = signs
-        self._clock = clock
+        self._calm = Calm(clock)
+        self._alone = alone
+        self._pending = ""  # an answer by a letter that is alone so far
+        self._begun = ""  # what the last key wrote
         self._waiting: list[Asked] = []
         self._answered = 0  # questions since there was none
         self._chosen = 0  # place among the choices
         self._top = 0  # first row of the sheet that is seen
         self._is_change = self._raw = self._was_ready = False
-        self._seen: float | None = None  # since when it has been on the screen
-        self._key = float("-inf")  # when the last key came that was no answer
         self._timer: Timer | None = None
         self._sheets: dict[tuple[int, bool], Growing] = {}
         self._plan: tuple[int, int, Plan] | None = None
@@ -102,8 +104,7 @@ class Approval(Widget, can_focus=True):
     @property
     def ready(self) -> bool:
         """Whether a key is an answer now."""
-        now = self._clock()
-        return self._seen is not None and now - self._seen >= SEEN and now - self._key >= CALM
+        return self._calm.ready
 
     def ask(self, asked: Asked) -> None:
         """Show it, or let it wait for those before it."""
@@ -123,14 +124,13 @@ class Approval(Widget, can_focus=True):
         else:
             self._changed()
 
-    # When it can be answered.
-
     def on_mount(self) -> None:
         self._present()
 
     def _present(self) -> None:
         """The first that waits, from its beginning, with "no" chosen."""
-        self._chosen, self._top, self._seen = 0, 0, None
+        self._chosen, self._top, self._pending = 0, 0, ""
+        self._calm.anew()
         self._raw = self._was_ready = False
         self._sheets.clear()
         self.set_class(bool(self._waiting), "-asking")
@@ -148,12 +148,12 @@ class Approval(Widget, can_focus=True):
         self._changed()
 
     def _on_screen(self) -> None:
-        if self._waiting and self._seen is None:
-            self._seen = self._clock()
+        if self._waiting and not self._calm.begun:
+            self._calm.seen()
             self._watch()
 
     def _watch(self) -> None:
-        if self._timer is None and self._seen is not None:
+        if self._timer is None and self._calm.begun:
             self._timer = self.set_interval(0.05, self._look)
 
     def _look(self) -> None:
@@ -173,17 +173,24 @@ class Approval(Widget, can_focus=True):
         self._watch()
 
     def on_key(self, event: events.Key) -> None:
-        """Before the bindings see it."""
-        if not self._waiting or self.ready:
+        """Before the bindings see it. A letter is an answer only if it stays alone: one that begins a word is none."""
+        text = event.character if event.is_printable and event.character else ""
+        words = bool(text) and event.key not in self.screen.active_bindings
+        begun, self._begun = self._begun, text
+        if not self._waiting or (self.ready and not self._pending and not words):
             return
         event.stop()
         event.prevent_default()
-        self._key = self._clock()
+        if self._pending and event.key == "enter":
+            self._decide(self._pending)
+            return
+        said = begun + text if self._pending else text
+        self._pending, self._chosen = "", 0
+        self._calm.disturbed()
         self._watch()
-        if event.is_printable and event.character:
-            self.post_message(self.Typed(event.character))
-
-    # What is on the screen.
+        self._changed()
+        if said:
+            self.post_message(self.Typed(said))
 
     def _changed(self) -> None:
         self._plan = None
@@ -202,13 +209,13 @@ class Approval(Widget, can_focus=True):
 
     def _fitted(self, width: int, most: int) -> Plan:
         asked, offered = self._waiting[0], choices(self._waiting[0])
-        heading = Line((*title(asked), *self._standing()))
+        heading = Line((*title(asked), *standing(self._answered, len(self._waiting), self.ready)))
         head = lay([heading], width)
         kept = rule(asked)
         apart = len(lay([kept], width)) > _RULE
         sheet = self._sheet(width, apart)
         beside = Line(()) if apart else kept
-        foot, places = listed(offered, self._chosen, width, self._keys(), beside, self.ready, self.signs)
+        foot, places = listed(offered, self._chosen, width, keys_of(self, "approval"), beside, self.ready, self.signs)
         rows = len(sheet.upto(most))
         free = most - len(head) - len(foot) - 1
         if free >= min(_READABLE, rows):
@@ -219,12 +226,6 @@ class Approval(Widget, can_focus=True):
         rows = len(lead) + len(sheet.upto(most))
         return Plan([], lead, sheet, min(rows, max(most - len(foot), 1)), False, foot, places)
 
-    def _standing(self) -> list[Span]:
-        """Which of how many it is, and whether it can be answered."""
-        among = len(self._waiting) + self._answered
-        spans = [Span(f"  {self._answered + 1} of {among}", "dim")] if among > 1 else []
-        return spans if self.ready else [*spans, Span("  wait…", "warning")]
-
     def _sheet(self, width: int, with_rule: bool) -> Growing:
         key = width, with_rule
         if key not in self._sheets:
@@ -233,15 +234,6 @@ class Approval(Widget, can_focus=True):
             lines = told(self._waiting[0], width, raw=self._raw, with_rule=with_rule, signs=self.signs)
             self._sheets[key] = Growing(lines, width)
         return self._sheets[key]
-
-    def _keys(self) -> dict[str, str]:
-        """The key of each action, as the user has it."""
-        keys = {binding.id or "": binding.key.partition(",")[0] for binding in bindings("approval")}
-        if self.has_focus:
-            for active in self.screen.active_bindings.values():
-                if active.node is self and active.binding.id:
-                    keys[active.binding.id] = self.app.get_key_display(active.binding)
-        return keys
 
     def render_line(self, y: int) -> Strip:
         width, height = self.size
@@ -267,8 +259,6 @@ class Approval(Widget, can_focus=True):
     def _painted(self, row: Row, width: int) -> Strip:
         return Strip(paint(row, width, self.palette, self.rich_style))
 
-    # What the user does.
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return bool(self._waiting)
 
@@ -282,11 +272,21 @@ class Approval(Widget, can_focus=True):
         self._changed()
 
     def action_choose(self) -> None:
-        self.action_answer(choices(self._waiting[0])[self._chosen].answer)
+        self._decide(choices(self._waiting[0])[self._chosen].answer)
 
     def action_answer(self, how: str) -> None:
-        """how: the answer of a Choice; one that is not offered is none."""
+        """how: the answer of a Choice; one that is not offered is none. A yes counts in a moment, if no key follows."""
         offered = [choice.answer for choice in choices(self._waiting[0])]
+        if how == "no" or not self._alone:
+            self._decide(how)
+        elif how in offered:
+            self._pending, self._chosen = how, offered.index(how)
+            self._changed()
+            self.set_timer(self._alone, lambda: self._decide(how) if self._pending == how else None)
+
+    def _decide(self, how: str) -> None:
+        self._pending = ""
+        offered = [choice.answer for choice in choices(self._waiting[0])] if self._waiting else []
         if how not in offered:
             return
         if how == "deny":
@@ -347,4 +347,4 @@ class Approval(Widget, can_focus=True):
         at = event.get_content_offset(self)
         chosen = self._planned(*self.size).at(at.x, at.y) if at and self._waiting else None
         if chosen and self.ready:
-            self.action_answer(chosen.answer)
+            self._decide(chosen.answer)

@@ -29,7 +29,7 @@ from minicode.tui.sidepane import Paper, SidePane
 from minicode.tui.status import Status
 from minicode.tui.story import Story
 from minicode.tui.talking import Talking
-from minicode.tui.themes import palette_of, plain_signs
+from minicode.tui.themes import palette_of
 from minicode.tui.transcript import Transcript
 from minicode.tui.turns import Turns
 from minicode.tui.welcome import About, Welcome
@@ -97,7 +97,6 @@ class Conversation(Screen[None]):
         await self.query_one("#left").mount(self.transcript)
         await self.query_one("#middle").mount(self.pane)
         await self.mount(TodoPanel(), self.approval, Ask(), Queue(), SearchBar(), before=self.prompt)
-        self.dress()
 
     # The session
 
@@ -112,29 +111,39 @@ class Conversation(Screen[None]):
         self.query_one(Welcome).describe(about, session.journal.id)
         await self.retell(session)
         self.turns = Turns(session, self._show, self._changed, before.leave() if before else ())
+        self.prompt.earlier = self.turns.take_last
         session.jobs.changed = self._jobs_changed
         self.settle()
         for number, note in enumerate(opened.notes):
             self.story.note(note, "warning", gap=0 if number else 1)
         self._look_at_repo()
 
+        self.turns.wait_idly()
+        self._send_early()
+
+    def _send_early(self) -> None:
         early, self._early = self._early, []
         for text, how in early:
             self.send(text, how)
-        if not early:
-            self.turns.wait_idly()
 
     async def retell(self, session: Session) -> None:
-        """The live branch from its beginning, in slices, so that keys are answered meanwhile."""
+        """The live branch from its beginning, in slices, so that keys are answered meanwhile; what is said waits."""
+        turns, self.turns = self.turns, None
         self.transcript.clear()
-        self.story = Story(Paper(self.transcript, self.pane), self.desk.price)
+        self.story = story = Story(Paper(self.transcript, self.pane), self.desk.price)
         until = time.monotonic() + _SLICE
         for event in session.past():
-            self.story.show(event)
+            story.tell(event)
             if time.monotonic() > until:
                 await asyncio.sleep(0)
                 until = time.monotonic() + _SLICE
+            if story is not self.story:
+                return  # another one has begun
+        self.turns = turns
+        if turns:
+            self._send_early()
         self.set_class(bool(self.transcript.blocks), "-told")
+        self.query_one(TodoPanel).show(self.story.todos)
         self.pane.begin()
         self.figuring.cost(self.story.cost)
 
@@ -145,7 +154,8 @@ class Conversation(Screen[None]):
             worker.cancel()
         if self.turns is None or not self.turns.stop():
             return bool(commands)
-        self.status.figures = self.figuring.stopping()
+        if self.turns.begun:
+            self.status.figures = self.figuring.stopping()
         return True
 
     async def leave(self) -> None:
@@ -252,6 +262,10 @@ class Conversation(Screen[None]):
         bar = self.query_one(SearchBar)
         bar.tell(self.finding.look(bar.words, event.by))
 
+    @on(SearchBar.Entered)
+    def _entered(self) -> None:
+        self.transcript.focus()
+
     @on(SearchBar.Closed)
     def _search_closed(self) -> None:
         self.finding.clear()
@@ -310,7 +324,7 @@ class Conversation(Screen[None]):
 
     def _jobs_changed(self) -> None:
         if self.turns and not self._leaving:
-            run = [view for view in self.turns.session.jobs.views() if not view.fate]
+            run = [job for job in self.turns.session.jobs.views() if not job.fate]
             self.status.hint(
                 f"{count(len(run), 'command')} in the background: /tasks" if run else "no job runs any more"
             )
@@ -323,7 +337,7 @@ class Conversation(Screen[None]):
         gist = self.turns.session.journal.gist
         self.ringer.title(f"{'● ' if self.turns.begun else ''}{gist.name or gist.title or 'minicode'}")
 
-    @work(exclusive=True, group="repo")
+    @work(exclusive=True, group="repo", exit_on_error=False)
     async def _look_at_repo(self) -> None:
         self.figuring.repo(await self.desk.repo.look())
         self.settle()
@@ -334,14 +348,3 @@ class Conversation(Screen[None]):
         look = self.transcript.look._replace(**changes)
         self.transcript.set_look(look)
         return look
-
-    def dress(self) -> None:
-        """The theme is another one."""
-        if not self.furnished:
-            return
-        palette = palette_of(self.app)
-        self.look(signs=not plain_signs(self.app.current_theme))
-        self.transcript.repaint(palette)
-        self.pane.repaint(palette)
-        self.approval.palette, self.approval.signs = palette, self.transcript.look.signs
-        self.approval.refresh()

@@ -63,6 +63,7 @@ class ScreenDriver(LinuxDriver):
         a lone Esc only ten times a second, and takes what follows an escape in a paste for keys."""
         parser, pastes = XTermParser(self._debug), _Pastes()
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
+        first = True
         hurry = 0.0  # till then what was read may be the begin of more
         self._wait_for_focus()
         while not self.exit_event.is_set():
@@ -78,11 +79,13 @@ class ScreenDriver(LinuxDriver):
                     self.process_message(events.Key("escape", "\x1b"))
                     continue
                 hurry = now + 2 * constants.ESCAPE_DELAY
+                if first:  # typed before the terminal was ours, which made a newline of Enter
+                    data, first = data.replace(b"\n", b"\r"), False
                 for pasted, text in pastes.split(decode(data)):
                     if pasted:
                         self.process_message(events.Paste(text.replace("\0", "")))
-                    elif text:  # the parser takes "" for the end of all
-                        for event in parser.feed(text):
+                    elif text:  # the parser takes "" for the end of all, and Alt with Enter for Enter
+                        for event in parser.feed(text.replace("\x1b\r", "\x1b[13;3u")):
                             self.process_message(event)
             for event in parser.tick():
                 self.process_message(event)

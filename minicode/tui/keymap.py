@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from textual.binding import Binding
 from textual.keys import REPLACED_KEYS, _character_to_key, key_to_character
+from textual.widget import Widget
 
 from minicode.text import clean
 
@@ -88,6 +89,16 @@ def bindings(where: str) -> list[Binding]:
     """Of a widget, or of the app; the user's own keys come over them by their ids (`App.set_keymap`)."""
     own = [action for action in ACTIONS if action.where == where]
     return [Binding(a.keys, a.does, a.help, id=a.id, show=False, priority=where == "app") for a in own]
+
+
+def keys_of(widget: Widget, where: str) -> dict[str, str]:
+    """The key of each action of a place, by its id, as the user has it."""
+    keys = {binding.id or "": binding.key.partition(",")[0] for binding in bindings(where)}
+    if widget.has_focus:
+        for active in widget.screen.active_bindings.values():
+            if active.node is widget and active.binding.id:
+                keys[active.binding.id] = widget.app.get_key_display(active.binding)
+    return keys
 
 
 def load(path: Path) -> tuple[dict[str, str], list[str]]:

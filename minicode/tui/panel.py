@@ -11,6 +11,13 @@ from minicode.text import count
 from minicode.tui.rows import Line, Row, Span, lay
 
 
+def standing(answered: int, waiting: int, ready: bool) -> list[Span]:
+    """Which of how many it is, and whether it can be answered."""
+    among = waiting + answered
+    spans = [Span(f"  {answered + 1} of {among}", "dim")] if among > 1 else []
+    return spans if ready else [*spans, Span("  wait…", "warning")]
+
+
 class Choice(NamedTuple):
     """answer: "deny", "once", "session", "project", or "no" for a no with words. id: of its action in keymap, "" if it
     has none. short: where there is little room."""

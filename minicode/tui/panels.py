@@ -75,7 +75,8 @@ class TodoPanel(Static):
 
 
 class SearchBar(Horizontal):
-    """What is searched for in the transcript. Enter looks for the next older hit; Escape closes."""
+    """What is searched for in the transcript: the last hit as one types. After Enter the transcript has the keys, where
+    n and N go from hit to hit; Escape closes."""
 
     DEFAULT_CSS = """
     SearchBar { height: 1; display: none; padding: 0 1; background: $panel; }
@@ -87,7 +88,7 @@ class SearchBar(Horizontal):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "close", show=False, priority=True),
-        Binding("up,shift+enter", "look(-1)", show=False),
+        Binding("up", "look(-1)", show=False),
         Binding("down", "look(1)", show=False),
     ]
 
@@ -98,6 +99,9 @@ class SearchBar(Horizontal):
             self.words, self.by = words, by
             super().__init__()
 
+    class Entered(Message):
+        """The words are whole."""
+
     class Closed(Message):
         pass
 
@@ -105,7 +109,7 @@ class SearchBar(Horizontal):
         yield Label("search ")
         yield Input(id="search-words")
         yield Label("", id="search-found")
-        yield Label(keys([("↑↓", "hits"), ("esc", "closes")]), id="search-keys")
+        yield Label(keys([("↑↓", "hits"), ("enter", "then n, N"), ("esc", "closes")]), id="search-keys")
 
     def on_resize(self, event: events.Resize) -> None:
         self.query_one("#search-keys").display = event.size.width >= _ROOMY
@@ -127,7 +131,7 @@ class SearchBar(Horizontal):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_look(-1)
+        self.post_message(self.Entered())
 
     def action_look(self, by: int) -> None:
         self.post_message(self.Wanted(self.words, by))

@@ -6,9 +6,11 @@ from bisect import bisect_right
 from collections import OrderedDict
 from itertools import accumulate
 
+from minicode.text import clean
 from minicode.tui.blocks import Block, Look
-from minicode.tui.rows import Row
+from minicode.tui.rows import Row, lay, plain
 
+_PLAIN = 20_000  # characters of a block that cannot be drawn
 KEPT = 6_000  # rows of blocks that stay laid out, whether they are looked at or not
 
 
@@ -84,7 +86,7 @@ class Pile:
         if number in self._laid:
             self._laid.move_to_end(number)
             return self._laid[number]
-        rows = self.blocks[number].rows(self.columns, self.look)
+        rows = self._drawn(self.blocks[number])
         self._laid[number] = rows
         self._count += len(rows)
         if self._heights[number] != len(rows):
@@ -103,4 +105,12 @@ class Pile:
 
     def peek(self, number: int) -> list[Row]:
         """The rows of a block, and nothing moves."""
-        return self._laid.get(number) or self.blocks[number].rows(self.columns, self.look)
+        return self._laid.get(number) or self._drawn(self.blocks[number])
+
+    def _drawn(self, block: Block) -> list[Row]:
+        try:
+            return block.rows(self.columns, self.look)
+        except Exception as bug:  # why: what cannot be drawn is shown as plain words, and must not end the program
+            words = clean(block.words())[:_PLAIN].split("\n")
+            remark = plain(f"(as plain words: internal error: {type(bug).__name__}: {clean(str(bug))})", "bad")
+            return lay([*map(plain, words), remark], self.columns)

@@ -101,6 +101,7 @@ class Prompt(Widget):
         self._asked: Asked | None = None
         self._refused: tuple[object, ...] | None = None  # where a list was closed with Esc
         self._search: str | None = None
+        self.earlier: Callable[[], str] = str  # takes back what was to be sent later, "" if nothing was
 
     def compose(self) -> ComposeResult:
         yield self._popup
@@ -110,7 +111,7 @@ class Prompt(Widget):
     def on_mount(self) -> None:
         self._fit()
         self.screen.screen_layout_refresh_signal.subscribe(self, self._fit)
-        self.run_worker(self._load())
+        self.run_worker(self._load(), exit_on_error=False)
 
     async def on_unmount(self) -> None:
         self._keep_draft()
@@ -128,7 +129,9 @@ class Prompt(Widget):
         return self
 
     def give(self, text: str) -> None:
-        """Write this instead of what is there, and focus it with the cursor at the end."""
+        """Write this instead of what is there, which goes into history, and focus it with the cursor at the end."""
+        if self.value.strip() and self.value != text:
+            self._memory.remember(self.value)
         self._put(text)
         self._area.focus()
 
@@ -174,7 +177,10 @@ class Prompt(Widget):
             self.post_message(self.Sent(text, how))
 
     def walk(self, *, back: bool) -> bool:
-        """To the prompt before or after. False if there is none."""
+        """To the prompt before or after; first to one that waits to be sent. False if there is none."""
+        if back and not self.value and (waiting := self.earlier()):
+            self._put(waiting)
+            return True
         text = (self._memory.history.back if back else self._memory.history.on)(self.value)
         if text is None:
             return False
@@ -278,7 +284,7 @@ class Prompt(Widget):
         elif wanted.kind == "word":
             self._popup.offer(words_like(self._words(), wanted.letters))
         elif self._index:
-            self.run_worker(self._offer_files(self._index, wanted), group="files", exclusive=True)
+            self.run_worker(self._offer_files(self._index, wanted), group="files", exclusive=True, exit_on_error=False)
 
     async def _offer_files(self, index: FileIndex, wanted: Asked) -> None:
         if index.listed:

@@ -85,6 +85,13 @@ class Story:
         """Something that is no event."""
         self._add(block)
 
+    def tell(self, event: Event) -> None:
+        """As `show`, and whatever of it cannot be shown is said."""
+        try:
+            self.show(event)
+        except Exception as bug:  # why: one event that breaks must not take the others with it
+            self.note(f"internal error: {type(event).__name__} cannot be shown: {type(bug).__name__}: {bug}.", "bad")
+
     def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
         match event:
             case TurnStarted(_, text):

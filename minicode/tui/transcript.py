@@ -250,7 +250,8 @@ class Transcript(ScrollView, can_focus=True):
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if not self._laying:
-            self.following = round(new_value) >= self.pile.total - self._lines
+            # Where a panel opens or closes, the end moves before the new size is told of.
+            self.following = round(new_value) >= min(self.pile.total - self._lines, self.max_scroll_y)
             self._arrange()
 
     def render_line(self, y: int) -> Strip:
@@ -340,7 +341,7 @@ class Transcript(ScrollView, can_focus=True):
         self.flush()
 
     def action_next_hit(self) -> None:
-        self.post_message(self.Searched(1))
+        self.post_message(self.Searched(-1))
 
     def action_previous_hit(self) -> None:
-        self.post_message(self.Searched(-1))
+        self.post_message(self.Searched(1))

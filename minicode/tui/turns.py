@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from minicode.events import Answer, Asked, CallStarted, Event, TurnEnded
+from minicode.events import Answer, CallStarted, Event, Noted, TurnEnded
 
 if TYPE_CHECKING:
     from minicode.session import Session
@@ -29,10 +29,12 @@ class Turns:
     ) -> None:
         self.session = session
         self.queue = list(queue)
-        self.asked: list[Asked] = []  # what waits for an answer
         self.begun = 0.0  # time.monotonic() at which the turn began, 0 if none runs
         self._show = show
         self._changed = changed
+        told = session.jobs.tell
+        # Between turns nobody reads what a turn tells.
+        session.jobs.tell = lambda event: told(event) if self.running else self._tell(event)
         self._task: asyncio.Task[None] | None = None
         self._waiting: asyncio.Task[object] | None = None
         self._calls: list[str] = []  # ids of those that run
@@ -56,6 +58,13 @@ class Turns:
             self.session.steer(text)
         return "steered"
 
+    def take_last(self) -> str:
+        """What was queued last, to be edited; "" if nothing is."""
+        text = self.queue.pop() if self.queue else ""
+        if text:
+            self._changed()
+        return text
+
     async def done(self) -> None:
         """Until nothing runs any more."""
         if self._task is not None:
@@ -68,7 +77,6 @@ class Turns:
         return running
 
     def answer(self, call_id: str, answer: Answer) -> None:
-        self.asked = [asked for asked in self.asked if asked.call.id != call_id]
         self.session.answer(call_id, answer)
 
     def background(self) -> bool:
@@ -90,30 +98,36 @@ class Turns:
         if self._waiting is not None:
             self._waiting.cancel()
         words: str | None = text
-        while words is not None:
-            self.begun = time.monotonic()
+        try:
+            while words is not None:
+                self.begun = time.monotonic()
+                self._changed()
+                ended = await self._turn(words)
+                if left := self.session.unheard():  # the turn was over too soon
+                    self.queue.insert(0, "\n\n".join(left))
+                words = self.queue.pop(0) if self.queue and ended.reason == "done" else None
+        finally:
+            self.begun = 0.0
             self._changed()
-            ended = await self._turn(words)
-            if left := self.session.unheard():  # the turn was over too soon
-                self.queue.insert(0, "\n\n".join(left))
-            words = self.queue.pop(0) if self.queue and ended.reason == "done" else None
-        self.begun = 0.0
-        self._changed()
         self.wait_idly()
 
     async def _turn(self, text: str) -> TurnEnded:
         ended: TurnEnded | None = None
         async for event in self.session.send(text):  # to its very end: only then the next turn may begin
             match event:
-                case Asked():
-                    self.asked.append(event)
                 case CallStarted(call):
-                    self.asked = [asked for asked in self.asked if asked.call.id != call.id]
                     self._calls.append(call.id)
                 case TurnEnded():
-                    self.asked.clear()
                     self._calls.clear()
                     ended = event
-            self._show(event)
+            self._tell(event)
         assert ended is not None  # a turn ends with it
         return ended
+
+    def _tell(self, event: Event) -> None:
+        try:
+            self._show(event)
+        except Exception as bug:  # why: a turn goes on, whatever of it cannot be shown
+            said = f"internal error: {type(event).__name__} cannot be shown: {type(bug).__name__}: {bug}."
+            with suppress(Exception):  # why: then the screen shows nothing any more, and the turn still ends
+                self._show(Noted("error", said))

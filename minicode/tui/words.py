@@ -26,6 +26,9 @@ def begin(screen: Conversation, what: str, *arguments: Any) -> None:
 async def _whole(screen: Conversation, what: str, *arguments: Any) -> None:
     try:
         await globals()[what](screen, *arguments)
+    except asyncio.CancelledError:
+        if screen.app.is_running:
+            screen.tell("Stopped.")
     except Exception as error:  # why: a word that breaks must not end the program
         screen.tell(f"internal error in {what}: {type(error).__name__}: {error}.", "bad")
 
@@ -40,14 +43,15 @@ async def obey(screen: Conversation, line: str) -> None:
         return
     screen.talking.said.clear()
     screen.tell(line, "strong", gap=1)
-    leaf = screen.turns.session.journal.leaf
+    session = screen.turns.session
+    leaf = session.journal.leaf
     if not await screen.desk.obey(line, screen.talking):
         await screen.app.action_quit()
         return
-    if screen.turns.session is not screen.desk.opened().session:
+    if session is not screen.desk.opened().session:
         await screen.show_session(screen.desk.opened())
-    elif word.lower() in _MOVES and leaf != screen.turns.session.journal.leaf:
-        await screen.retell(screen.turns.session)
+    elif word.lower() in _MOVES and leaf != session.journal.leaf:
+        await screen.retell(session)
         screen.tell(line, "strong", gap=1)
         for said in list(screen.talking.said):
             screen.tell(said)
@@ -171,13 +175,16 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
     try:
         code, output = await screen.desk.shell(command, live)
     except (ValueError, asyncio.CancelledError) as error:
-        doing.ended(f"stopped{f': {error}' if str(error) else ''}", "", failed=True)
+        doing.ended(clean(f"stopped{f': {error}' if str(error) else ''}"), doing.live, failed=True)
         screen.transcript.touch(doing)
         return
     doing.ended(f"exit code {code}", output, failed=code != 0)
     screen.transcript.touch(doing)
+    if screen.turns is not before:  # it is none of the business of the session that is open now
+        screen.tell(f"`{command}`, begun in another session, ended: exit code {code}.", gap=1)
+        return
     told = f"[The user ran `{command}`: exit code {code}.\n{output}\n]"
-    (screen.turns or before).session.overhear("" if private else told, command=command, code=code)
+    before.session.overhear("" if private else told, command, code)
 
 
 async def write_in_editor(screen: Conversation) -> None:

@@ -46,6 +46,8 @@ COMMAND_LINES = [
     (("run", "--timeout", "nan", "go"), 2, "--timeout"),
     (("run", "--set", "tempurature=1", "go"), 2, "Did you mean `temperature`?"),
     (("run", "--colour", "go"), 2, "No such option"),
+    (("sesions",), 2, "Did you mean 'sessions'?"),
+    (("hello",), 2, "minicode run"),
     (("run", "-C", "/no/such/folder", "go"), 2, "There is no folder /no/such/folder"),
     (("run", "-o", "/no/such/folder/last.md", "go"), 2, "there is no folder /no/such/folder"),
     (("run", "--json-schema", "{", "go"), 2, "--json-schema {"),

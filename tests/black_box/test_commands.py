@@ -32,6 +32,7 @@ LOOK = (Think("Look first."), Do("shell", {"command": "echo a b c"}))
 def test_sessions_and_trace(program: Any, rehearse: Any) -> None:
     server = rehearse(steps(LOOK, ANSWER, ANSWER))
     assert program("run", "-n", "first steps", "go there", server=server).code == 0
+    assert " 1 turn " in program("sessions", "list").out
     assert program("run", "-c", "and back", server=server).code == 0
     [path] = program.journals
     session = path.stem

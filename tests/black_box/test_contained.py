@@ -409,8 +409,8 @@ def test_s36_the_model_does_not_choose_the_root(held: Held) -> None:
     calls = [Call("bash", {"command": touch, name: where}) for name in ("cwd", "workdir") for where in ("/", "..", "~")]
     ran = held.run(*calls, f"cd {held.out} && touch f", "cd / && touch f")
     assert ran.code == 0
-    for event in ran.of("tool_result")[:6]:
-        assert event["is_error"] and (event["text"].startswith(f"{held.workspace}\n") or "cwd" in event["text"]), event
+    # It may start elsewhere, as with `cd`; what it may write is the same.
+    assert all(event["is_error"] for event in ran.of("tool_result")[:6])
     assert list(held.out.iterdir()) == [] and not Path("/f").exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -47,7 +48,12 @@ def test_going_on_says_first_what_it_will_cost(program: Any, rehearse: Rehearse)
     real = usage["input_tokens"] + usage["cache_read_input_tokens"] + usage["cache_creation_input_tokens"]
     assert 0.95 < int(found[1].replace(",", "")) / real < 1.05
     assert int(found[2]) > 90
-    assert "0 % of them cached" in program("run", "-r", session, "-m", "MiniMax-M2", "on", server=server).err
+    before = program("trace", session, "--raw").out
+    model = str(json.loads(before)["model"])
+    assert f"it was {model}" not in said
+    other = program("run", "-r", session, "-m", "MiniMax-M2", "on", server=server).err
+    assert "0 % of them cached" in other
+    assert f"session {session} with MiniMax-M2; it was {model} (-m keeps that): about " in other
 
 
 def test_a_request_and_what_another_adds(program: Any, rehearse: Rehearse) -> None:

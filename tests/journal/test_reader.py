@@ -211,6 +211,12 @@ def test_a_listing_says_what_the_session_is_about(session: Journal, folder: Path
     assert summaries(folder.parent / "nowhere") == []
 
 
+def test_a_listing_shows_what_was_typed_not_what_was_added(session: Journal, folder: Path) -> None:
+    session.append("user", {"text": "mend it\n\n<output of make>", "typed": "mend it"})
+    [summary] = summaries(folder.parent)
+    assert (summary.gist.last, session.gist.last) == ("mend it", "mend it")
+
+
 @pytest.mark.parametrize("size", [700, RESTATE - 800, RESTATE, HEAD + TAIL, 400_000])
 def test_name_and_last_words_are_near_the_end_however_much_follows(session: Journal, size: int) -> None:
     session.append("name", {"name": "\U0001f600" * 150})

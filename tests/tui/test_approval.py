@@ -14,7 +14,8 @@ from textual.widgets import Input, Static
 
 from minicode.events import Answer, Asked
 from minicode.messages import Call
-from minicode.tui.approval import CALM, SEEN, Approval
+from minicode.tui.approval import Approval
+from minicode.tui.calm import CALM, SEEN
 from minicode.tui.asking import MOST_LINES, change, told
 from minicode.tui.changes import LONGEST_LINE
 from minicode.tui.rows import lay
@@ -43,7 +44,7 @@ class Face(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("transcript", id="transcript")
-        yield Approval(palette_of(self), clock=self.clock)
+        yield Approval(palette_of(self), alone=0, clock=self.clock)
         yield Static("prompt", id="prompt")
         yield Static("status", id="status")
 
@@ -177,6 +178,38 @@ async def test_what_was_typed_ahead_is_no_answer_and_not_lost() -> None:
         assert app.answers == [("c1", Answer(True, "once"))]
 
 
+async def test_a_word_is_no_answer() -> None:
+    app = Face()
+    async with app.run_test() as pilot:
+        app.panel._alone = 60.0  # as long as nothing else comes
+        app.panel.ask(bash())
+        await pilot.pause()
+        app.clock.now += SEEN
+        await pilot.press("s", "o", "r", "r", "y", "enter")
+        app.clock.now += CALM + 0.01
+        await pilot.press("w", "o", "r", "d", "s", "enter")
+        assert not app.answers and app.typed == "sorrywords"
+        app.clock.now += CALM + 0.01
+        await pilot.press("y")
+        assert not app.answers
+        await pilot.press("enter")
+        assert app.answers == [("c1", Answer(True, "once"))]
+
+
+async def test_a_letter_alone_is_an_answer() -> None:
+    app = Face()
+    async with app.run_test() as pilot:
+        app.panel._alone = 0.001
+        app.panel.ask(bash())
+        await pilot.pause()
+        app.clock.now += SEEN
+        await pilot.press("y")
+        async with asyncio.timeout(10):
+            while not app.answers:
+                await pilot.pause()
+        assert app.answers == [("c1", Answer(True, "once"))]
+
+
 async def test_a_click_ahead_is_no_answer() -> None:
     app = Face()
     async with app.run_test(size=(100, 30)) as pilot:
@@ -304,6 +337,7 @@ async def test_the_user_s_own_key_is_shown_and_works() -> None:
         app.clock.now += SEEN
         await pilot.press("y")
         assert not app.answers
+        app.clock.now += CALM + 0.01  # it was no answer, so it may be the beginning of a word
         app.panel.refresh()
         assert any(line.split() == ["a", "Yes,", "once"] for line in app.shown())
         await pilot.press("a")

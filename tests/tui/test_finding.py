@@ -109,7 +109,7 @@ async def test_a_call_whose_title_tells_it_stays_closed() -> None:
 
 async def test_words_across_the_end_of_a_row_are_found_and_lit() -> None:
     app = Screen()
-    async with app.run_test(size=(24, 10)) as pilot:
+    async with app.run_test(size=(25, 10)) as pilot:
         app.transcript.add(Answer(1, "one two three four five six seven"), Note("x" * 40))
         app.transcript.flush()
         await pilot.pause()

@@ -200,13 +200,15 @@ async def test_branch_and_changes(repo: Path) -> None:
     assert await look() == ("main", 0)
     (repo / "a").write_text("2\n")
     (repo / "new\nline").write_text("")
+    git(repo, "config", "core.quotePath", "false")
+    (repo / "it\u2028# branch.ends").write_text("")
     (repo / "folder").mkdir()
     (repo / "folder" / "b").write_text("")
     (repo / "folder" / "c").write_text("")
-    assert await look() == ("main", 3)
+    assert await look() == ("main", 4)
     git(repo, "checkout", "--detach")
     branch, dirty = await look() or ("", 0)
-    assert len(branch) == 7 and dirty == 3
+    assert len(branch) == 7 and dirty == 4
 
 
 async def test_no_repository_no_git_no_commits(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def states() -> dict[str, tuple[Step, str]]:
     return {
         "stream": (Step((Think("Hm."), Say("\n".join(LINES))), shape=SLOW), "line 2 of"),
         "thought": (Step((Think("\n".join(LINES)), Say("x")), shape=SLOW), "line 2 of"),
-        "first byte": (Step((Say("x"),), delay=60), "go on then"),
+        "first byte": (Step((Say("x"),), delay=60), "asking"),
         "tool": (Step((Do("shell", {"command": "echo it ru''ns; sleep 100"}),)), "it runs"),
         "retry wait": (Step(fault=Fault(status=529, headers={"retry-after": "60"}, body="{}")), "try 1 of"),
         "approval": (Step((Do("shell", {"command": "touch made"}),)), "touch made"),

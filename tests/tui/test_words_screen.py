@@ -119,7 +119,21 @@ async def test_a_command_that_fails_or_hangs(drive: Any) -> None:
         await d.shows("it runs")
         await d.press("escape")
         await d.shows("stopped")
-        assert d.app.is_running
+        assert "it runs" in d.text and d.app.is_running
+
+
+async def test_a_command_is_not_told_to_another_session(drive: Any) -> None:
+    async with drive(steps(Say("One."))) as d:
+        old = d.session
+        await d.say("! echo be''gun; until test -e go; do sleep 0.05; done; echo pri''vate")
+        await d.shows("begun")
+        await d.say("/clear")
+        await d.until(lambda: d.main.turns and d.session is not old)
+        (d.folder / "go").touch()
+        await d.tells("begun in another session, ended: exit code 0")
+        await d.say("hello")
+        await d.still()
+        assert "private" not in d.body() and d.entries("shell") == []
 
 
 async def test_clear_keeps_the_old_session_and_resume_finds_it(drive: Any) -> None:

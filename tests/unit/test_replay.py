@@ -144,7 +144,7 @@ WHOLE = [
     entry(7, "aside", by="user", text="stop"),
     entry(8, "fold", why="auto", before=9, after=3, thoughts=1, clipped=[1]),
     entry(9, "alarm", call_id="c1", text="changed"),
-    entry(10, "shell", text="[The user ran `ls`: exit code 1.\nout\n]", command="ls", code=1),
+    entry(10, "shell", text="[The user ran `ls\nfalse`: exit code 1.\nout\n]", command="ls\nfalse", code=1),
     entry(11, "note", level="warning", text="careful"),
     entry(12, "end", reason="done"),
     entry(13, "refused", text="evil", by="hook", reason="no"),
@@ -155,8 +155,9 @@ WHOLE = [
 def test_every_kind_of_entry_is_told() -> None:
     lines = "\n".join(seen(replay("s", WHOLE), Look("full", opened=True)))
     for words in ("❯ hello", "hm", "so", "⊘ read a", "user: not run: no", "half", "does not count", "↳ stop",
-                  "shortened", "changed", "! ls  exit code 1", "out", "careful", "❯ evil", "refused"):  # fmt: skip
+                  "shortened", "changed", "! ls false", "exit code 1", "careful", "❯ evil", "refused"):  # fmt: skip
         assert words in lines
+    assert "`: exit code" not in lines  # of a command with several lines, too
     assert "cannot be read" not in lines
 
 

@@ -533,6 +533,26 @@ async def test_commands_of_the_users_own(talk: Callable[..., Talk], home: Path) 
     assert {word.name for word in await all_helps(desk) if word.own} >= {"/fix", "/git:log"}
 
 
+async def test_front_matter_tells_of_a_command_and_is_not_sent(talk: Callable[..., Talk], home: Path) -> None:
+    desk = talk()
+    own(
+        home / ".minicode",
+        fix='---\r\ndescription: "Mend: an \x1b[2Jissue"\r\nargument-hint: NUMBER [why]\r\n---\r\n\r\n'
+        "Mend $1\r\n---\r\nend",
+        bare="---\nmodel: other\n---\n# Say $ARGUMENTS",
+        open="---\ndescription: never closed\nthe words",
+        none="---\ndescription: nothing\n---\n",
+    )
+    for word in ("/fix 42", "/bare it", "/open"):
+        await desk.word(word)
+    assert desk.sent == ["Mend 42\r\n---\r\nend", "# Say it", "---\ndescription: never closed\nthe words"]
+    told = {word.name: (word.takes, word.help) for word in await all_helps(desk) if word.own}
+    assert told["/fix"] == ("NUMBER [why]", "Mend: an issue")
+    assert told["/bare"] == ("[ARGUMENTS]", "Say $ARGUMENTS")
+    assert told["/open"] == ("", "---")
+    assert "nothing to send" in told["/none"][1]
+
+
 async def test_commands_of_a_project_need_trust_as_it_is(talk: Callable[..., Talk], folder: Path, home: Path) -> None:
     own(home / ".minicode", deploy="the user's", mine="the user's")
     own(folder / ".minicode", deploy="the project's")

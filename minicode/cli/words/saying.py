@@ -57,19 +57,26 @@ def commands(base: Ground) -> dict[str, Own]:
 
 
 def described(base: Ground) -> Iterator[WordHelp]:
-    """What the list of words says of them: their first line, or what is wrong."""
+    """What the list of words says of them: their description, else their first line; or what is wrong."""
     for own in commands(base).values():
         try:
-            first = next((line for line in text_of(own, base).splitlines() if line.strip()), "")
+            head, text = _read(own, base)
         except ConfigError as error:
             yield WordHelp(own.name, "", str(error), own=True)
         else:
-            takes = "[ARGUMENTS]" if _HOLE.search(text_of(own, base)) else ""
-            yield WordHelp(own.name, takes, clean(first).lstrip("# ").strip()[:80], own=True)
+            help_ = clean(head.get("description", "")) or clean(text.splitlines()[0]).lstrip("# ")
+            takes = head.get("argument-hint") or ("[ARGUMENTS]" if _HOLE.search(text) else "")
+            yield WordHelp(own.name, clean(takes)[:40], help_.strip()[:80], own=True)
 
 
 def text_of(own: Own, base: Ground) -> str:
-    """Raises ConfigError for a file that cannot be read, is too long, empty, or not what was trusted."""
+    """What is sent. Raises ConfigError."""
+    return _read(own, base)[1]
+
+
+def _read(own: Own, base: Ground) -> tuple[dict[str, str], str]:
+    """(front matter, what is sent). Raises ConfigError for a file that cannot be read, is too long, empty, or not what
+    was trusted."""
     try:
         with own.path.open("rb") as file:
             data = file.read(LARGEST + 1)
@@ -80,9 +87,25 @@ def text_of(own: Own, base: Ground) -> str:
         base.judged.verify(own.path, data)
     if len(data) > LARGEST:
         raise ConfigError(f"{own.path}: a command has at most {count(LARGEST, 'byte')}.")
+    head, text = _parted(text)
     if not text:
         raise ConfigError(f"{own.path}: it is empty, so there is nothing to send.")
-    return text
+    return head, text
+
+
+def _parted(text: str) -> tuple[dict[str, str], str]:
+    """(front matter, the rest): `key: value` lines between two lines `---`. Without the second there is none."""
+    first, *lines = text.split("\n")
+    end = next((number for number, line in enumerate(lines) if line.rstrip() == "---"), None)
+    if first.rstrip() != "---" or end is None:
+        return {}, text
+    pairs = (line.partition(":") for line in lines[:end])
+    head = {key.strip(): _unquoted(value.strip()) for key, _, value in pairs}
+    return head, "\n".join(lines[end + 1 :]).strip()
+
+
+def _unquoted(value: str) -> str:
+    return value[1:-1] if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'" else value
 
 
 def filled(text: str, rest: str) -> str:
