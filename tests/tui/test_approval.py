@@ -15,8 +15,8 @@ from textual.widgets import Input, Static
 from minicode.events import Answer, Asked
 from minicode.messages import Call
 from minicode.tui.approval import Approval
-from minicode.tui.calm import CALM, SEEN
 from minicode.tui.asking import MOST_LINES, change, told
+from minicode.tui.calm import CALM, SEEN
 from minicode.tui.changes import LONGEST_LINE
 from minicode.tui.rows import lay
 from minicode.tui.themes import palette_of
