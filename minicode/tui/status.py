@@ -117,8 +117,8 @@ class Status(Widget):
     @figures.setter
     def figures(self, figures: Figures) -> None:
         if figures != self._figures:
-            self._figures = figures
-            if self._since is None:  # else the next tick shows it
+            before, self._figures = self._figures, figures
+            if self._since is None or figures.doing != before.doing:  # else the next tick shows it
                 self.refresh()
 
     @property
