@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from textual import events
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
@@ -45,15 +45,7 @@ class Approval(Widget, can_focus=True):
     }
     """
     ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        *bindings("approval"),
-        Binding("up", "move(-1)", show=False),
-        Binding("down", "move(1)", show=False),
-        Binding("enter", "choose", show=False),
-        Binding("space,pagedown", "page_down", show=False),
-        Binding("b,pageup", "page_up", show=False),
-        Binding("r", "raw", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("approval")]
 
     class Answered(Message):
         """The user has chosen. The panel has gone on to the next one, if any waits."""

@@ -63,6 +63,12 @@ ACTIONS = (
     Action("allow-session", "s", "answer('session')", "yes, for this session", "approval"),
     Action("allow-project", "p", "answer('project')", "yes, for this project", "approval"),
     Action("deny", "n", "answer('no')", "no, and what to do instead", "approval"),
+    Action("choice-up", "up", "move(-1)", "the choice above", "approval"),
+    Action("choice-down", "down", "move(1)", "the choice below", "approval"),
+    Action("choose", "enter", "choose", "take the marked choice", "approval"),
+    Action("call-down", "space", "page_down", "more of the call (also Page Down)", "approval"),
+    Action("call-up", "b", "page_up", "back in the call (also Page Up)", "approval"),
+    Action("raw", "r", "raw", "the call as M2 wrote it, or as a change", "approval"),
 )
 _MODIFIERS = {name: name for name in ("ctrl", "alt", "shift", "super", "meta", "hyper")}
 _MODIFIERS |= {"control": "ctrl", "ctl": "ctrl", "option": "alt", "opt": "alt", "cmd": "super", "command": "super"}
