@@ -87,6 +87,8 @@ def lost(branch: Iterable[Entry]) -> dict[int, str]:
         data = entry.data
         if entry.kind == "request":
             ended.clear()
+        elif entry.kind == "job" and not isinstance(data.get("job"), int):
+            continue  # somebody else wrote it
         elif entry.kind == "job" and data.get("fate") == _GONE:
             running.pop(data["job"], None)
             ended.pop(data["job"], None)

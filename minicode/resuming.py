@@ -27,7 +27,7 @@ def told(parts: Parts) -> list[str]:
     price, now = cost(parts), parts.request.model
     if price is None:
         return []
-    other = "" if price.model == now else f" with {now}; it was {price.model} (-m keeps that)"
+    other = "" if price.model == now else f" with {now}; it was {price.model}"
     return [f"Going on in session {parts.journal.id}{other}: {price}."]
 
 

@@ -43,12 +43,11 @@ _SLICE = 0.005  # seconds of telling an old session before keys are looked at ag
 
 class Conversation(Screen[None]):
     DEFAULT_CSS = """
-    Conversation { background: $background; }
+    Conversation { background: $background; overflow: hidden; }
     #middle { height: 1fr; }
     #left { width: 1fr; }
     #left > Transcript { height: 1fr; display: none; }
     #chain { height: 1fr; }
-    Conversation { overflow: hidden; }
     Conversation.-told Welcome { display: none; }
     Conversation.-told #left > Transcript { display: block; }
     Conversation.-asking Prompt { display: none; }
@@ -67,7 +66,8 @@ class Conversation(Screen[None]):
         """first: what to say when the session is open."""
         super().__init__()
         self.desk, self.ringer = desk, ringer
-        self.turns: Turns | None = None  # None until the session is open
+        self.turns: Turns | None = None  # None until the session is open and told
+        self._held: Turns | None = None  # while it is told once more
         self.keymap: dict[str, str] = {}  # the user's own keys
         self.talking = Talking(self)
         self._leaving = False
@@ -102,8 +102,8 @@ class Conversation(Screen[None]):
 
     async def show_session(self, opened: Opened) -> None:
         """Its past is told, and what is said from now on goes to it."""
-        session, before = opened.session, self.turns
-        self.turns = None  # what is said meanwhile waits
+        session, before = opened.session, self.turns or self._held
+        self.turns = self._held = None  # what is said meanwhile waits
         self.figuring.begin(opened)
         keys = tuple(self.keymap.items())
         mode = session.gate.standing.mode
@@ -128,7 +128,8 @@ class Conversation(Screen[None]):
 
     async def retell(self, session: Session) -> None:
         """The live branch from its beginning, in slices, so that keys are answered meanwhile; what is said waits."""
-        turns, self.turns = self.turns, None
+        turns, self.turns = self.turns or self._held, None
+        self._held = turns  # also for one that begins before this one is through
         self.transcript.clear()
         self.story = story = Story(Paper(self.transcript, self.pane), self.desk.price)
         until = time.monotonic() + _SLICE
@@ -139,9 +140,8 @@ class Conversation(Screen[None]):
                 until = time.monotonic() + _SLICE
             if story is not self.story:
                 return  # another one has begun
-        self.turns = turns
-        if turns:
-            self._send_early()
+        self.turns, self._held = turns, None
+        self._send_early()
         self.set_class(bool(self.transcript.blocks), "-told")
         self.query_one(TodoPanel).show(self.story.todos)
         self.pane.begin()

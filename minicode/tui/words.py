@@ -140,10 +140,11 @@ async def _thinking(screen: Conversation, rest: str) -> None:
 
 
 def _busy(screen: Conversation) -> bool:
-    if screen.turns is None or screen.turns.running:
+    if screen.turns is None:
+        screen.tell("The session is still being opened; a moment.", "warning")
+    elif screen.turns.running:
         screen.tell("A turn is running: stop it first (Esc).", "warning")
-        return True
-    return False
+    return screen.turns is None or screen.turns.running
 
 
 _OWN: dict[str, Callable[[Conversation, str], Awaitable[None]]] = {

@@ -53,7 +53,7 @@ def test_going_on_says_first_what_it_will_cost(program: Any, rehearse: Rehearse)
     assert f"it was {model}" not in said
     other = program("run", "-r", session, "-m", "MiniMax-M2", "on", server=server).err
     assert "0 % of them cached" in other
-    assert f"session {session} with MiniMax-M2; it was {model} (-m keeps that): about " in other
+    assert f"session {session} with MiniMax-M2; it was {model}: about " in other
 
 
 def test_a_request_and_what_another_adds(program: Any, rehearse: Rehearse) -> None:

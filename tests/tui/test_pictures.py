@@ -62,7 +62,7 @@ class Known:
 
     async def listed(self, everywhere: bool, most: int = 0) -> list[Card]:
         def card(number: int, title: str, last: str, gone: float, turns: int) -> Card:
-            return Card(f"s{number}", title, "", "~/work/planner", last, time.time() - gone, turns, 48_000 * turns)
+            return Card(f"s{number}", title, "", "~/code/planner", last, time.time() - gone, turns, 48_000 * turns)
 
         return [
             card(1, "Overlapping meetings are merged wrongly", "and one test for the nested case", 130, 4),
@@ -99,7 +99,7 @@ class Still(ScreenDesk):
 
     def opened(self) -> Opened:
         own = super().opened()
-        return Opened(own.session, FIGURES.model, "~/work/planner", FIGURES.sandbox, wishes=own.wishes)
+        return Opened(own.session, FIGURES.model, "~/code/planner", FIGURES.sandbox, wishes=own.wishes)
 
     def words(self) -> Sequence[WordHelp]:
         return (
