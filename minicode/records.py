@@ -10,6 +10,7 @@ from minicode.model.base import Encoded
 from minicode.show import show_to_json
 
 Record = tuple[str, dict[str, Any]]
+_RAN = "\n]"  # ends what the model is told of a command of the user's
 
 
 def params(request: Request) -> dict[str, Any]:
@@ -48,6 +49,21 @@ def result(done: CallDone) -> Record:
 
 def end(reason: str, error: str) -> Record:
     return "end", {"reason": reason, **({"error": error} if error else {})}
+
+
+def shell(command: str, code: int, output: str | None) -> Record:
+    """A command of the user's own. text: as the model is told of it; "" if it is not to hear of it."""
+    text = "" if output is None else f"{_ran(command, code)}{output}{_RAN}"
+    return "shell", {"text": text, "command": command, "code": code}
+
+
+def printed(command: str, code: int, text: str) -> str:
+    """The output again, out of the text of such a record."""
+    return text.removeprefix(_ran(command, code)).removesuffix(_RAN)
+
+
+def _ran(command: str, code: int) -> str:
+    return f"[The user ran `{command}`: exit code {code}.\n"
 
 
 def unmet(tools: list[str]) -> str:

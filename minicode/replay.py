@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
+from minicode import records
 from minicode.events import (
     Alarm,
     CallDone,
@@ -139,7 +140,7 @@ class _Past:
 def _shell(data: Mapping[str, Any]) -> Iterator[Event]:
     """A command of the user's own, as a call that no model made. Of a private one the output is not on record."""
     command, code, told = _text(data, "command"), _count(data, "code"), _text(data, "text")
-    output = told.removeprefix(f"[The user ran `{command}`: exit code {code}.\n").removesuffix("\n]")
+    output = records.printed(command, code, told)
     call = Call("", "!" if told else "!!", {"command": command})
     result = ToolResult("", call.name, f"{output}\n[exit code {code}]", code != 0)
     yield CallStarted(call)

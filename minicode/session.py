@@ -102,11 +102,11 @@ class Session:
         left, self.parts.steers = self.parts.steers, []
         return left
 
-    def overhear(self, text: str, command: str, code: int) -> None:
-        """What the model learns of a command of the user's, with the user's next words; with no text, nothing."""
-        self.journal.append("shell", {"text": self._hide(text), "command": self._hide(command), "code": code})
-        if text:
-            self._overheard.append(self._hide(text))
+    def overhear(self, command: str, code: int, output: str | None) -> None:
+        """A command of the user's, of which the model learns with the user's next words; not if there is no output."""
+        kind, data = records.shell(self._hide(command), code, output and self._hide(output))
+        self.journal.append(kind, data)
+        self._overheard += [data["text"]] if data["text"] else []
 
     def past(self) -> Iterator[Event]:
         """What is on record of the live branch, as the events it was."""

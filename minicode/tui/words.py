@@ -184,8 +184,7 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
     if screen.turns is not before:  # it is none of the business of the session that is open now
         screen.tell(f"`{command}`, begun in another session, ended: exit code {code}.", gap=1)
         return
-    told = f"[The user ran `{command}`: exit code {code}.\n{output}\n]"
-    before.session.overhear("" if private else told, command, code)
+    before.session.overhear(command, code, None if private else output)
 
 
 async def write_in_editor(screen: Conversation) -> None:
