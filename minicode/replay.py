@@ -25,7 +25,7 @@ from minicode.events import (
 from minicode.journal.entry import Entry
 from minicode.journal.tree import is_said, typed
 from minicode.messages import Block, Call, Reply, Text, Thinking, ToolResult, Usage, reply_from_json
-from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_from_json
+from minicode.show import Output, show_from_json
 
 T = TypeVar("T")
 _REFUSED = "not run: "  # how the result of a call begins that was not allowed
@@ -123,7 +123,7 @@ class _Past:
         call_id, name, text = _text(data, "call_id"), _text(data, "name"), _text(data, "text")
         failed, seconds = bool(data.get("failed")), float(data.get("seconds", 0.0))
         raw = data.get("show", ())
-        shown = tuple(block for one in raw if (block := _shown(one)) is not None)
+        shown = tuple(block for one in raw if (block := show_from_json(one)) is not None)
         call = self.calls.get(call_id) or Call(call_id, name, {})
         if failed and text.startswith(_REFUSED) and call_id in self.calls and call_id not in self.denied:
             yield self._denied(call_id, text, "guard")
@@ -179,27 +179,3 @@ def _is_block(block: Block) -> None:
             _is(arguments, dict)
             for words in repairs:
                 _is(words, str)
-
-
-def _shown(raw: Any) -> Show | None:
-    try:
-        block = show_from_json(raw)
-        match block:
-            case Line(text) | Output(text):
-                _is(text, str)
-            case Diff(path, diff):
-                _is(path + diff, str)
-            case Tests(passed, failed, skipped, failures):
-                _is(passed + failed + skipped, int)
-                _pairs(failures)
-            case Todos(items):
-                _pairs(items)
-    except (TypeError, AttributeError, ValueError):  # of a newer version, or not whole
-        return None
-    return block
-
-
-def _pairs(pairs: Any) -> None:
-    for one, other in pairs:
-        _is(one, str)
-        _is(other, str)

@@ -57,14 +57,33 @@ def show_to_json(show: Show) -> dict[str, Any]:
     return {"show": type(show).__name__.lower(), **show._asdict()}
 
 
-def show_from_json(data: dict[str, Any]) -> Show | None:
-    """None for a kind this version does not know: a newer session still loads."""
-    fields = {k: _tuples(v) for k, v in data.items() if k != "show"}
-    kind = _KINDS.get(data.get("show", ""))
+def show_from_json(data: Any) -> Show | None:
+    """None for what this version does not know, a newer session still loads, and for what no version wrote."""
+    kind = _KINDS.get(str(data.get("show"))) if isinstance(data, dict) else None
     if kind is None:
         return None
-    block: Show = kind(**fields)
-    return block
+    try:
+        block: Show = kind(**{name: _tuples(value) for name, value in data.items() if name != "show"})
+    except TypeError:
+        return None
+    return block if _whole(block) else None
+
+
+def _whole(block: Show) -> bool:
+    """Are the fields what they should be? A file can say anything."""
+    match block:
+        case Tests(passed, failed, skipped, failures):
+            return all(isinstance(number, int) for number in (passed, failed, skipped)) and _pairs(failures)
+        case Todos(items):
+            return _pairs(items)
+    return all(isinstance(text, str) for text in block)
+
+
+def _pairs(values: Any) -> bool:
+    """(text, text) each?"""
+    return isinstance(values, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and all(isinstance(text, str) for text in pair) for pair in values
+    )
 
 
 def _tuples(value: Any) -> Any:

@@ -11,7 +11,7 @@ from minicode.journal.entry import ASIDE, Entry
 from minicode.journal.reader import Loaded, branch_to, leaf_of
 from minicode.messages import Text, Thinking, ToolSpec, Usage, usage_from_json
 from minicode.model import catalogue
-from minicode.show import Diff, Line, Output, Show, Tests, Todos, show_from_json
+from minicode.show import show_from_json
 from minicode.text import count
 
 # How a permission is told, by who gave it; the reasons are whole sentences for "ask" and fragments for "deny".
@@ -109,7 +109,7 @@ class _Teller:
             entry = about.pop(0)
             data = entry.data
             if entry.kind == "result":
-                show = tuple(_shown(_list(data, "show")))
+                show = tuple(block for raw in _list(data, "show") if (block := show_from_json(raw)))
                 clipped = entry.id in self._clipped
                 failed, seconds = bool(data.get("failed")), _number(data, "seconds")
                 return tuple(remarks), Outcome(entry.id, _text(data, "text"), failed, seconds, show, clipped)
@@ -230,27 +230,6 @@ def _tools(system: Mapping[str, Any]) -> Iterator[ToolSpec]:
     for tool in _list(system, "tools"):
         if isinstance(tool, dict) and isinstance(tool.get("name"), str):
             yield ToolSpec(tool["name"], _text(tool, "description"), _dict(tool, "input_schema"))
-
-
-def _shown(blocks: list[Any]) -> Iterator[Show]:
-    for block in blocks:
-        try:
-            shown = show_from_json(block)
-        except (TypeError, AttributeError):
-            continue  # another version's fields; the result's text says the same
-        if shown is not None and _sane(shown):
-            yield shown
-
-
-def _sane(shown: Show) -> bool:
-    """Are the fields what they should be? A file can say anything."""
-    match shown:
-        case Diff(str(), str()) | Line(str()) | Output(str()):
-            return True
-        case Tests(int(), int(), int(), tuple(rows)) | Todos(tuple(rows)):
-            pairs = all(isinstance(row, tuple) and len(row) == 2 for row in rows)
-            return pairs and all(isinstance(text, str) for row in rows for text in row)
-    return False
 
 
 def _damage(loaded: Loaded) -> str:

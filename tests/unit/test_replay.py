@@ -18,6 +18,7 @@ from minicode.journal.entry import Entry
 from minicode.journal.reader import load
 from minicode.lab.rehearsal import Do, Fault, Say, Step, Think, steps
 from minicode.replay import replay
+from minicode.show import show_from_json
 from minicode.tui.blocks import Block, Look
 from minicode.tui.story import Story
 
@@ -180,6 +181,14 @@ def test_what_cannot_be_read_is_told() -> None:
         assert Noted("warning", f"Entry e2 ({kind}) cannot be read, and is not shown.") in events
         assert isinstance(events[-1], TurnEnded)
     assert list(replay("s", [entry(1, "of a newer version", text="a")])) == []
+
+
+def test_a_block_that_nobody_made_is_left_out() -> None:
+    odd = [{"show": "tests", "passed": 1, "failed": 1, "failures": {"ab": 1}}, {"show": "todos", "items": {"ab": 1}},
+           {"show": "tests", "passed": "1", "failed": 1}, {"show": "line", "text": 5}, {"show": "line"}, {"show": {}},
+           {"show": "diff", "path": "a", "diff": []}, {"show": "todos", "items": [["a"]]}, None, 7, []]  # fmt: skip
+    for block in odd:
+        assert show_from_json(block) is None
 
 
 JUNK = st.recursive(
