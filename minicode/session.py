@@ -6,21 +6,20 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 
-from minicode import folding, records, rewinding, turn
+from minicode import folding, records, rewinding
 from minicode.context.history import History
-from minicode.errors import LimitReached, MinicodeError, ModelError, SessionError, StorageError, UsageError
-from minicode.events import Answer, Event, Noted, TurnEnded, TurnStarted
+from minicode.errors import SessionError, UsageError
+from minicode.events import Answer, Event, TurnEnded
 from minicode.gate import Gate
-from minicode.guards import Guards
 from minicode.journal import store, tree
 from minicode.journal.repair import sound
 from minicode.journal.writer import Journal
-from minicode.messages import Reply
 from minicode.model.base import Model
 from minicode.parts import Parts
 from minicode.replay import replay
 from minicode.rewinding import FilesMoved, Moved
 from minicode.running import Running
+from minicode.sending import Sending
 
 
 class Session:
@@ -29,14 +28,13 @@ class Session:
     def __init__(self, parts: Parts, first: tuple[records.Record, ...] = ()) -> None:
         """first: what is put on record before the first turn of this process."""
         self.parts = parts
-        self._first = first
+        self._first = list(first)
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[Moved] | asyncio.Task[None] | None = None  # a rewind, or a fold
-        self._asking: asyncio.Task[Reply] | None = None
         self._overheard: list[str] = []
-        self._turn = Running(parts, lambda event: None)
+        self._sending = Sending(parts, Running(parts, lambda event: None), self._first, self._overheard)
         self.jobs = parts.background
-        self.jobs.tell = lambda event: self._turn.tell(event)
+        self.jobs.tell = lambda event: self._sending.running.tell(event)
 
     @property
     def journal(self) -> Journal:
@@ -70,8 +68,8 @@ class Session:
         if self.running:
             raise RuntimeError("a turn is running: steer it or cancel it")
         queue: asyncio.Queue[Event] = asyncio.Queue()
-        self._turn = Running(self.parts, queue.put_nowait)
-        self._task = asyncio.create_task(self._run(text))
+        self._sending = Sending(self.parts, Running(self.parts, queue.put_nowait), self._first, self._overheard)
+        self._task = asyncio.create_task(self._sending.run(text))
         try:
             while True:
                 event = await queue.get()
@@ -95,7 +93,7 @@ class Session:
     def steer_now(self, text: str) -> bool:
         """The same at once: a stream is stopped; what came of it is put on record and given up. False if none was."""
         self.steer(text)
-        return self._turn.streaming and self._asking is not None and self._asking.cancel()
+        return self._sending.interrupt()
 
     def unheard(self) -> list[str]:
         """Take back what was said to a turn that ended before the model heard it."""
@@ -227,124 +225,3 @@ class Session:
         await self.model.close()
         self.parts.checkpoints.close()
         self.journal.close()
-
-    async def _run(self, text: str) -> None:
-        reason, error, code = "done", "", 0
-        limits = self.parts.limits
-        try:
-            async with asyncio.timeout(limits.seconds or None):
-                last = await self._converse(text)
-            if error := Guards.unfinished(last):
-                reason, code = "failed", 1
-            elif self.gate.unmet:
-                reason, error, code = "denied", records.unmet(self.gate.unmet), 58
-        except TimeoutError:
-            limit = limits.out_of_time()
-            reason, error, code = limit.limit, str(limit), limit.exit_code
-        except LimitReached as limit:
-            reason, error, code = limit.limit, str(limit), limit.exit_code
-        except asyncio.CancelledError:
-            reason = "cancelled"
-        except MinicodeError as trouble:
-            reason, error, code = self._turn.stop or "failed", str(trouble), trouble.exit_code
-        except Exception as bug:  # why: a face waits for the end of the turn, whatever breaks in it
-            reason, error, code = "failed", f"internal error: {type(bug).__name__}: {bug} (at {_place_of(bug)}).", 1
-        # Stopped twice, or the disk is full: the next turn's first snapshot must do.
-        with contextlib.suppress(asyncio.CancelledError, StorageError):
-            await self._turn.keep_files()
-        self._end(reason, error, code)
-
-    async def _converse(self, text: str) -> Reply:
-        notes = await self._begin(text)
-        await self.model.ready()
-        for note in notes:
-            self._turn.tell(Noted("warning", note))
-        mended = folded = False
-        while True:
-            self._asking = asyncio.create_task(turn.run_turn(self.model, self._turn.doors))
-            try:
-                return await self._asking
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if (task and task.cancelling()) or not self._turn.interjected():
-                    raise
-            except ModelError as error:
-                if error.kind == "context" and not folded:
-                    folded = True
-                    if await self._turn.overflowed(str(error)):
-                        continue
-                if error.kind != "pairing" or mended:
-                    raise
-                # The server does not see our pairs as we do: build the history anew from the disk, once.
-                mended = True
-                self.parts.history = History(sound(self.journal.branch))
-                self._turn.tell(Noted("warning", f"{error} Asking once more with the history built anew."))
-
-    async def _begin(self, text: str) -> tuple[str, ...]:
-        """The user's words are on disk when this returns. Raises MinicodeError if a hook refuses them."""
-        first = list(self._first)
-        notes: tuple[str, ...] = ()
-        self.gate.unmet.clear()
-        self.gate.stop = ""
-        self._overheard += [f"[minicode: {news}]" for news in self.jobs.news()]
-        said = "".join(f"\n\n{words}" for words in self._overheard) + await self._hooks(text, bool(first))
-        if not self.history.system:
-            system, notes = self.parts.briefing.system()
-            first.append(("system", system))
-        elif news := self.parts.briefing.news(self.history.facts.get("instructions", {})):
-            said = f"{said}\n\n[minicode: instruction files have changed.\n{news.text}]"
-            first.append(self._turn.learned(news))
-        typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
-        self.parts.write([*first, ("user", {"text": text + said, **typed})])
-        self._first = ()
-        self._overheard.clear()
-        self.journal.sync()
-        self._turn.emit(TurnStarted(self.journal.id, text))
-        return notes
-
-    async def _hooks(self, text: str, starting: bool) -> str:
-        """What hooks add to the user's words."""
-        hooks, added = self.gate.hooks, ""
-        runs = [await hooks.run("UserPromptSubmit", prompt=text)]
-        if starting:
-            runs.insert(0, await hooks.run("SessionStart", source="resume" if self.history.system else "startup"))
-        for said in runs:
-            for note in said.notes:
-                self._turn.tell(Noted("warning", note))
-            added += f"\n\n{said.context}" if said.context else ""
-        if runs[-1].blocked:
-            self.parts.write([("refused", {"text": text, "by": "hook", "reason": runs[-1].blocked})])
-            raise MinicodeError(f"A hook refused the prompt: {runs[-1].blocked}")
-        return added
-
-    def _end(self, reason: str, error: str, code: int) -> None:
-        done = self._turn
-        try:
-            if reason != "done" and (done.thinking or done.text):
-                partial = {"thinking": "".join(done.thinking), "text": "".join(done.text), "why": reason}
-                self.parts.write([("partial", partial)])
-            self.parts.write([*self._title(), records.end(reason, error)])
-            self.journal.sync()
-        except StorageError as trouble:
-            if not error:
-                reason, error, code = "failed", str(trouble), trouble.exit_code
-        thoughts = (*self.meter, error, code, self.history.folded)
-        done.emit(TurnEnded(reason, done.answer, done.usage, done.steps, *thoughts))
-
-    def _title(self) -> list[records.Record]:
-        """After the first turn the session gets a title, if its user gave it no name."""
-        gist = self.journal.gist
-        words = next(iter(tree.said(self.journal.branch)), None)
-        if gist.title or gist.name or words is None:
-            return []
-        from minicode.journal.title import title
-
-        text = title(words.text)
-        return [("title", {"title": text, "by": "local"})] if text else []
-
-
-def _place_of(bug: Exception) -> str:
-    from traceback import extract_tb
-
-    frame = extract_tb(bug.__traceback__)[-1]
-    return f"{frame.filename}:{frame.lineno}"

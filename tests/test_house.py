@@ -42,6 +42,7 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
             "replay",
             "rewinding",
             "running",
+            "sending",
         )
     },
     {"session": ("session",)},
