@@ -46,10 +46,10 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
         )
     },
     {"session": ("session",)},
-    {"faces": ("plain", "tui"), "lab": ("lab",)},
+    {"faces": ("plain", "jsonl", "tui"), "lab": ("lab",)},
     {"top": ("plan", "start", "opening", "safety", "ground", "cli", "__main__")},
 ]
-FACES = ("plain", "tui")
+FACES = ("plain", "jsonl", "tui")
 FACES_MAY = ("session", "events", "messages", "show", "settings", "text")
 LAB_MAY = ("lab", "messages", "errors", "minicode")
 # Dear to import: allowed only inside the function that needs them. The screen is built of two, and itself loaded late.

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from minicode import plain
+from minicode import jsonl, plain
 from minicode.errors import MinicodeError, UsageError
 from minicode.events import Denied, Event, TurnEnded, TurnStarted
 from minicode.model import catalogue
@@ -43,8 +43,8 @@ class Job:
 def headless(job: Job) -> int:
     """Returns the exit code. In the JSON formats the last line on stdout is a result, also after a failure."""
     begin = time.monotonic()
-    if job.output_format not in plain.FORMATS:
-        raise UsageError(f"--output-format must be one of {', '.join(plain.FORMATS)}, not {job.output_format!r}.")
+    if job.output_format not in jsonl.FORMATS:
+        raise UsageError(f"--output-format must be one of {', '.join(jsonl.FORMATS)}, not {job.output_format!r}.")
     out = plain.Stdout()
     for number in stopping():
         signal.signal(number, _interrupt)
@@ -56,10 +56,10 @@ def headless(job: Job) -> int:
         return asyncio.run(_Run(job, out, begin, schema).go(prompt))
     except Exception as error:  # why: whatever happens, the last line is a result; `call` tells the person
         if job.output_format != "text":
-            ended = plain.failed(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
+            ended = jsonl.failed(str(error) or type(error).__name__, getattr(error, "exit_code", 1))
             if isinstance(error, Interrupted):
                 ended = ended._replace(reason="cancelled")
-            plain.Stream(out.write, "").put("result", **plain.result(ended, "", begin, None))
+            jsonl.Stream(out.write, "").put("result", **jsonl.result(ended, "", begin, None))
         raise
 
 
@@ -88,7 +88,7 @@ class _Run:
         self.signalled = self.stops = 0  # the exit code of the last signal, and how many there were
         self.progress = plain.Progress(lambda text: _stderr(text), plain.stderr_colour())
         self.started: Started | None = None
-        self.stream: plain.Stream | None = None
+        self.stream: jsonl.Stream | None = None
         self.denials: list[dict[str, Any]] = []
 
     async def go(self, prompt: str) -> int:
@@ -98,7 +98,7 @@ class _Run:
         self.started = started = start(self.job.plan)
         try:
             if self.job.output_format == "stream-json":
-                self.stream = plain.Stream(self.out.write, started.session.journal.id)
+                self.stream = jsonl.Stream(self.out.write, started.session.journal.id)
             else:
                 for note in started.notes:
                     plain.warn(f"minicode: {note}")
@@ -203,8 +203,8 @@ class _Run:
             plain.warn(plain.footer(ended, kept, cost))
         else:
             more = {"permission_denials": self.denials, **({"structured_output": value} if value is not None else {})}
-            last = plain.result(ended, session.journal.id, self.begin, cost, **more)
-            (self.stream or plain.Stream(self.out.write, session.journal.id)).put("result", **last)
+            last = jsonl.result(ended, session.journal.id, self.begin, cost, **more)
+            (self.stream or jsonl.Stream(self.out.write, session.journal.id)).put("result", **last)
         return self.out.broken or code
 
 

@@ -164,7 +164,7 @@ def told(*events: Event, colour: bool = False) -> str:
 
 def streamed(*events: Event) -> list[dict[str, Any]]:
     pieces: list[str] = []
-    stream = plain.Stream(pieces.append, "s1")
+    stream = jsonl.Stream(pieces.append, "s1")
     for event in events:
         stream.show(event)
     assert all(piece.endswith("\n") for piece in pieces)
@@ -309,11 +309,11 @@ def test_odd_text_neither_breaks_a_line_nor_is_changed() -> None:
 )
 def test_the_result_is_the_last_line(reason: str, subtype: str) -> None:
     pieces: list[str] = []
-    stream = plain.Stream(pieces.append, "s1")
+    stream = jsonl.Stream(pieces.append, "s1")
     last = ended(reason, error="" if reason == "done" else "Why.", exit_code=0 if reason == "done" else 9)
     stream.show(Noted("info", "x"))
     stream.show(last)
-    stream.put("result", **plain.result(last, "s1", time.monotonic(), 0.5, structured_output={"a": 1}))
+    stream.put("result", **jsonl.result(last, "s1", time.monotonic(), 0.5, structured_output={"a": 1}))
     line = json.loads(pieces[-1])
     assert line.pop("timestamp") and line.pop("permission_denials") == []
     assert 0 <= line.pop("duration_ms") < 60_000
@@ -340,7 +340,7 @@ def test_the_result_is_the_last_line(reason: str, subtype: str) -> None:
 
 
 def test_a_run_that_could_not_begin_still_has_a_result() -> None:
-    found = plain.result(plain.failed("No key.", 41), "", time.monotonic(), None)
+    found = jsonl.result(jsonl.failed("No key.", 41), "", time.monotonic(), None)
     assert (found["subtype"], found["is_error"], found["exit_code"]) == ("error_during_execution", True, 41)
     assert (found["error"], found["result"], found["total_cost_usd"]) == ("No key.", "", None)
 
