@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 import pytest
 
-from minicode import plain, show
+from minicode import jsonl, plain, show
 from minicode.events import (
     Alarm,
     Asked,
