@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -33,6 +33,7 @@ _USUALLY_IGNORED = frozenset(
         *("__pycache__", "node_modules", "target"),
     )
 )
+_CHILD = Path(__file__).with_name("search_child.py")
 _LARGEST = 20 * 2**20
 _LIST_BYTES = 64 * 2**20  # the names of about a million files
 
@@ -115,10 +116,11 @@ async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine])
     if not query.under.exists():
         raise Refused(f"{workspace.folder.show(query.under)} does not exist.")
     for engine in engines:
+        finished: Finished | None
         if engine == "python":
-            names = await _list(workspace, query.folder, query.name, engines)
-            return await asyncio.to_thread(_python_search, query, filter(_shown(workspace, query.under), names))
-        finished = await (_rg_search if engine == "rg" else _git_search)(workspace, query)
+            finished = await _python_search(workspace, query, engines)
+        else:
+            finished = await (_rg_search if engine == "rg" else _git_search)(workspace, query)
         if finished is None:
             continue
         # 1 is "nothing found".
@@ -236,45 +238,24 @@ def _decoded(name: bytes) -> str:
     return os.fsdecode(name.removeprefix(b"./"))
 
 
-def _python_search(query: Query, names: Iterable[str]) -> Rows:
-    import re
-
-    try:
-        pattern = re.compile(query.pattern, re.MULTILINE | (re.IGNORECASE if query.ignore_case else 0))
-    except re.error as error:
-        raise Refused(f"The search failed: the pattern is not a regular expression: {error}.") from None
-    fits = glob_filter(query.glob)
-    folder = query.folder
-    rows: list[Row] = []
-    for name in sorted(filter(fits, names)):
-        path = f"{folder}/{name}"
-        lines = _matching_lines(path, pattern.search)
-        if query.mode == "content":
-            rows += [Row(path, number, text) for number, text in lines]
-        elif lines:
-            rows.append(Row(path, len(lines) if query.mode == "count" else 0))
-        if len(rows) > 100_000:
-            return Rows(tuple(rows), partial=True)
-    return Rows(tuple(rows))
-
-
-def _matching_lines(path: str, found: Callable[[str], object]) -> list[tuple[int, str]]:
-    try:
-        entry = os.lstat(path)
-        if not stat.S_ISREG(entry.st_mode) or entry.st_size > _LARGEST:
-            return []
-        data = Path(path).read_bytes()
-    except OSError:
-        return []
-    if b"\0" in data[:8192]:
-        return []
-    text = data.decode("utf-8", "replace")
-    # One look at the whole spares the lines of most files.
-    if not found(text):
-        return []
-    lines = text.removesuffix("\n").split("\n")
-    bare = ((number, line.removesuffix("\r")) for number, line in enumerate(lines, 1))
-    return [(number, line) for number, line in bare if found(line)]
+async def _python_search(workspace: Workspace, query: Query, engines: Sequence[Engine]) -> Finished:
+    shown, fits = _shown(workspace, query.under), glob_filter(query.glob)
+    names = await _list(workspace, query.folder, query.name, engines)
+    wanted = {
+        "pattern": query.pattern,
+        "ignore_case": query.ignore_case,
+        "mode": query.mode,
+        "largest": _LARGEST,
+        "names": [name for name in names if fits(name) and shown(name)],
+    }
+    return await workspace.processes.run(
+        [sys.executable, "-I", "-S", str(_CHILD)],
+        query.folder,
+        seconds=_TIME,
+        grant=LOOK,
+        stdin=json.dumps(wanted).encode(),
+        errors_apart=True,
+    )
 
 
 async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence[Engine]) -> list[str]:

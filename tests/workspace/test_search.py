@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -174,3 +175,10 @@ async def test_what_rules_keep_is_left_out_and_counted(workspace: Workspace, tre
     listed = await list_files(bound, tree, engines=[engine, "python"])
     assert listed.left_out == 2 and listed.files and not kept & set(map(str, listed.files))
     assert "2 files left out" in listed.note and "1 file left out" in below.note
+
+
+async def test_a_pattern_that_goes_on_for_ever_can_be_stopped(workspace: Workspace, root: Path) -> None:
+    """Python's engine does, and nothing can stop a thread."""
+    (root / "long.txt").write_text("a" * 60 + "b\n")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(search_text(workspace, Query("(a|a)+$", root), ["python"]), 1)
