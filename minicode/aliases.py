@@ -43,9 +43,10 @@ _TOOLS: Mapping[str, str] = {
     "web_search": "websearch googlewebsearch searchweb googlesearch internetsearch searchinternet bingsearch "
     "tavilysearch bravesearch",
     "task": "agent subagent spawnagent dispatchagent newtask delegate runsubagent createsubagent delegatetask "
-    "taskagent launchagent",
+    "taskagent launchagent delegatetoagent",
     "ask_user": "askuserquestion askfollowupquestion question requestuserinput askhuman askquestion userinput "
     "askuserquestions askquestions clarify",
+    "exit_plan_mode": "planmoderespond presentplan submitplan proposeplan planexit",
 }
 TOOL_ALIASES: Mapping[str, str] = {theirs: ours for ours, names in _TOOLS.items() for theirs in names.split()}
 
@@ -59,14 +60,18 @@ _INSTEAD: Mapping[str, str] = {
     "askfollowupquestion question requestuserinput askhuman askquestion userinput askuserquestions askquestions "
     "clarify",
     "There are no subagents here: do it yourself.": "task agent subagent spawnagent dispatchagent newtask delegate "
-    "runsubagent createsubagent delegatetask taskagent launchagent sendinput waitagent closeagent",
-    "There is no web tool here: work with what is in the workspace.": "webfetch fetch fetchurl fetchwebpage readurl "
+    "runsubagent createsubagent delegatetask taskagent launchagent delegatetoagent",
+    "A task reports when it has ended; if you have the tool `task`, its `resume` asks one more.": "sendinput waitagent "
+    "closeagent resumeagent",
+    "There is no web tool here: work with what is in the workspace. With the network open (--network on) there are "
+    "some; say so if you need them.": "webfetch fetch fetchurl fetchwebpage readurl "
     "readurlcontent browseurl openurl webread websearch googlewebsearch searchweb googlesearch internetsearch "
     "searchinternet browser browseraction browse browseinteractive geturl",
     "Make each of them a call of its own; calls of one reply that only read run side by side.": "multitooluseparallel "
     "parallel multitooluse batch batchtool multicall paralleltoolcalls",
     "Use bash for it.": "deletefile removefile movefile renamefile copyfile makedirectory createdirectory mkdir rm mv",
-    "Plan in words; the user switches the modes.": "exitplanmode enterplanmode switchmode planmoderespond",
+    "Plan in words; the user switches the modes.": "exitplanmode enterplanmode switchmode planmoderespond presentplan "
+    "submitplan proposeplan planexit planenter",
     "Write it into a file, or say it.": "savememory memory memorywrite updatememory addmemory learn",
 }
 INSTEAD: Mapping[str, str] = {name: words for words, names in _INSTEAD.items() for name in names.split()}
@@ -110,6 +115,7 @@ _ROWS = (
     "paths path file filepath target targets tests testids testpath test nodeid testfile filter directory name "
     "files testpaths testfiles nodeids testname testnames",
     "outputmode mode output outputformat",
+    "queries query q search searchterm searchquery searchqueries keywords question",
     "query pattern regex search q words text keywords searchterm term phrase searchquery",
     "ids id entries entryids entryid entry refs",
     "around near context neighbours neighbors aroundid entryid id",
@@ -117,8 +123,12 @@ _ROWS = (
     "ignorecase i caseinsensitive insensitive nocase",
     "symbol name symbolname function class definition",
     "url uri link address href webpage page",
-    "prompt task instructions question message request goal",
+    "prompt task instructions question message request goal objective",
+    "resume taskid agentid resumefrom",
     "question prompt query message text ask",
+    "options choices suggestions followup followups answers",
+    "several multiselect multiple selectmultiple allowmultiple multiplechoice",
+    "plan response plancontent plantext content proposal text",
     "description reason explanation purpose summary justification",
     "content step title task text description name activity",
     "status state progress",

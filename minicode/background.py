@@ -10,8 +10,9 @@ from minicode.context.entry import Entry
 from minicode.errors import StorageError
 from minicode.events import Alarm, Event, Noted
 from minicode.journal.writer import Journal
-from minicode.text import clean
-from minicode.workspace.jobs import Job, Jobs, View
+from minicode.text import clean, count
+from minicode.workspace.job import Job, View
+from minicode.workspace.jobs import Jobs
 
 _CLOSED, _GONE = "ended with the session", "gone"
 _NAMED = 80  # characters of a command
@@ -49,6 +50,9 @@ class Background:
     def news(self) -> list[str]:
         """What the model should know and was not told yet."""
         news = [f"job {job.id} ({_short(job.command)}) ended: {_fate(job)}" for job in self._jobs.ended()]
+        for job in self._jobs.beating():
+            unread = f"; {count(job.unread, 'byte')} unread" if job.unread else ""
+            news.append(f"job {job.id} ({_short(job.command)}) still runs, since {job.seconds:.0f} s{unread}")
         if self._lost:
             names = ", ".join(f"{id_} ({fate})" for id_, fate in self._lost.items())
             news.append(f"this is a new process, so these background jobs are over: {names}.")

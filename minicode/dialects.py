@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from minicode import surroundings
 from minicode.aliases import TOOL_ALIASES, fold
 from minicode.coercion import from_json
 
@@ -149,11 +150,11 @@ def _with_first(given: Json, notes: Notes) -> Json:
 
 
 def _shell(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple[str, Json]:
-    """A command as argv, as Codex sends it; a folder of its own; milliseconds; leave to go outside the sandbox."""
+    """A command as argv, as Codex sends it; variables; milliseconds; leave to go outside the sandbox."""
     if given.get("is_input") in (True, "true"):
         raise UntranslatableError("it starts a command. To send input to a running one, use jobs with action send")
     for key in ("is_input", "login", "tty", "reset"):
-        if given.get(key) in (False, "false", True, "true"):
+        if key not in known and given.get(key) in (False, "false", True, "true"):
             del given[key]
     for key in _MILLISECONDS:
         if _is_whole(given.get(key)):
@@ -173,6 +174,8 @@ def _shell(name: str, given: Json, notes: Notes, known: Collection[str]) -> tupl
             break
     if any(key in given for key in ("command", "cmd")):
         given.pop("shell", None)  # which one
+    if problem := surroundings.variables(given, notes, known):
+        raise UntranslatableError(problem)
     return name, given
 
 
@@ -185,26 +188,6 @@ def _outside(given: Json, notes: Notes) -> None:
         del given[key]
         given["needs"] = "host"
         notes.append(f"read `{key}` as `needs`: host")
-
-
-_PLACES = ("workdir", "cwd", "workingdirectory", "workingdir", "directory", "dirpath", "dir", "folder")
-
-
-def place_of(given: Json, properties: Mapping[str, Any]) -> tuple[str, str]:
-    """The parameter that names the folder a command is to run in, and the folder; taken out, for a shell without such
-    a parameter: to leave it out would run the command in the wrong place."""
-    if any(fold(name) in _PLACES for name in properties):
-        return "", ""
-    for key, value in given.items():
-        if fold(key) in _PLACES and isinstance(value, str):
-            del given[key]
-            return key, "" if value.strip() in ("", ".", "./") else value
-    return "", ""
-
-
-def there(folder: str, command: str) -> str:
-    plain = not re.search(r"[;&|\n]", command)
-    return f"cd {shlex.quote(folder)} && {command}" if plain else f"cd {shlex.quote(folder)} || exit\n{command}"
 
 
 _ACTIONS = {
@@ -300,6 +283,37 @@ def _git(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple[
     return name, given
 
 
+def _question(name: str, given: Json, notes: Notes, known: Collection[str]) -> tuple[str, Json]:
+    """One question in a list of questions, as Claude Code, Codex, Gemini and opencode have it; options as objects."""
+    asked = given.get("questions")
+    asked = from_json(asked) if isinstance(asked, str) else asked
+    if isinstance(asked, list) and "question" not in given:
+        if len(asked) > 1:
+            raise UntranslatableError("it asks one question. Make a call for each; the user gets them one by one")
+        rest = {key: value for key, value in given.items() if key != "questions"}
+        one = asked[0] if asked else {}
+        given = {**rest, **({"question": one} if isinstance(one, str) else one if isinstance(one, dict) else {})}
+        notes.append("read the one of `questions` as the call's own")
+    for key in ("header", "id", "type", "placeholder", "custom", "allowFreeformInput", "is_other", "is_secret"):
+        if key not in known and (value := given.pop(key, None)) == "yesno":
+            given.setdefault("options", ["Yes", "No"])
+    for key in [key for key in given if fold(key) in ("options", "choices", "followup", "suggestions")]:
+        value = given[key]
+        value = from_json(value) if isinstance(value, str) else value
+        if isinstance(value, list):
+            given[key] = [_option(one) for one in value]
+    return name, given
+
+
+def _option(one: Any) -> Any:
+    """`Label: what it means`."""
+    if not isinstance(one, dict):
+        return one
+    words = {fold(str(key)): str(value) for key, value in one.items() if isinstance(value, str)}
+    label = next((words[key] for key in ("label", "text", "answer", "title", "name", "value") if key in words), "")
+    return ": ".join(filter(None, (label, words.get("description", ""))))
+
+
 # By the folded name they use, else by our own name for it.
 _REWRITES: Mapping[str, Rewriting] = {
     **dict.fromkeys(("strreplaceeditor", "strreplacebasededittool", "fileeditor", "editor", "texteditor"), _editor),
@@ -315,4 +329,5 @@ _REWRITES: Mapping[str, Rewriting] = {
     "bash": _shell,
     "grep": _grep,
     "todo": _todo,
+    **dict.fromkeys(("ask_user", "askuser"), _question),
 }

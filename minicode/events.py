@@ -104,6 +104,28 @@ class Answer(NamedTuple):
     say: str = ""
 
 
+class Questioned(NamedTuple):
+    """A running call waits for `Session.reply(call_id, Picked)`.
+
+    text: the question; of a plan the plan itself, in Markdown. options: one of them may be picked, or `several`; own
+    words always may. Of a plan the first option is a no.
+    """
+
+    call_id: str
+    text: str
+    options: tuple[str, ...] = ()
+    several: bool = False
+    plan: bool = False
+
+
+class Picked(NamedTuple):
+    """What the user says to a Questioned. places: of the options, from 0. words: the user's own; with a plan's no, what
+    to change. Neither of both: the question stays without an answer, the plan is not agreed to."""
+
+    places: tuple[int, ...] = ()
+    words: str = ""
+
+
 class Denied(NamedTuple):
     """A call that was not allowed to run; its CallDone follows. by: "rule", "mode", "user", "nobody" (there was nobody
     to ask), "hook" or "guard" (it went in circles)."""
@@ -132,6 +154,19 @@ class Folded(NamedTuple):
     clipped: int
 
 
+class Verified(NamedTuple):
+    """The model said that it is done, and the user's check was to say so too. claim: its words. command: what was run.
+    outcome: in a line. evidence: all that it showed. verdict: "passed", "failed" or "not run". back: it goes back to
+    the model."""
+
+    claim: str
+    command: str
+    outcome: str
+    evidence: str
+    verdict: str
+    back: bool = False
+
+
 class Noted(NamedTuple):
     """Something the user should know. level: "info", "warning" or "error"."""
 
@@ -142,10 +177,10 @@ class Noted(NamedTuple):
 class TurnEnded(NamedTuple):
     """The last event of a turn.
 
-    reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time", "loop" (the model went in circles) or
-    "denied" (a permission was needed and nobody could be asked).
+    reason: "done", "cancelled", "failed", "turns", "money", "tokens", "time", "loop" (the model went in circles),
+    "denied" (a permission was needed and nobody could be asked) or "unverified" (the user's check does not pass).
     text: the last words of the model. error: a sentence, "" if none. returned, issued: as in StepStarted; folded: those
-    that a fold stands for.
+    that a fold stands for. verified: as the verdict in Verified, of the last check; "" if none was wanted.
     """
 
     reason: str
@@ -157,6 +192,7 @@ class TurnEnded(NamedTuple):
     error: str = ""
     exit_code: int = 0
     folded: int = 0
+    verified: str = ""
 
 
 Event = (
@@ -172,9 +208,11 @@ Event = (
     | CallSaid
     | CallDone
     | Asked
+    | Questioned
     | Denied
     | Alarm
     | Folded
+    | Verified
     | Noted
     | TurnEnded
 )

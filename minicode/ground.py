@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,13 +57,14 @@ def ground(
     return Ground(where, places, layered, judged)
 
 
-def load_tools(base: Ground, redactor: Redactor | None = None) -> Toolbox:
+def load_tools(base: Ground, redactor: Redactor | None = None, without: Collection[str] = ()) -> Toolbox:
+    """without: tools that could not work now, and so are not offered."""
     places = list(zip(("shipped", "user", "project"), base.places.guests("tools", base.trusted), strict=False))
     check_tool_names(base, {path.stem for _, folder in places for path in folder.glob("[!_]*.py")})
     return Toolbox.load(
         places,
         base.settings.allowed_tools,
-        base.settings.disallowed_tools,
+        (*base.settings.disallowed_tools, *without),
         redactor=redactor,
         verify=base.judged.verify,
     )

@@ -24,8 +24,8 @@ Verdict = Literal["", "allow", "ask", "deny"]
 
 # They decide about a call: where one of their hooks cannot be heard, the answer is no.
 _GATES = ("PreToolUse", "PermissionRequest")
-_CANNOT_BLOCK = ("SessionStart", "SessionEnd", "Notification")
-_PLAIN_IS_CONTEXT = ("SessionStart", "UserPromptSubmit", "PreCompact")
+_CANNOT_BLOCK = ("SessionStart", "SessionEnd", "Notification", "SubagentStart")
+_PLAIN_IS_CONTEXT = ("SessionStart", "UserPromptSubmit", "PreCompact", "SubagentStart")
 # What a matcher is held against, by event. The other events have nothing to match and ask all their hooks.
 _OF_TOOLS = (*_GATES, "PostToolUse")
 _SUBJECTS = {
@@ -33,8 +33,13 @@ _SUBJECTS = {
     "SessionEnd": "reason",
     "PreCompact": "trigger",
     "Notification": "notification_type",
+    "SubagentStart": "agent_type",
+    "SubagentStop": "agent_type",
 }
-_THEIR_NAMES = {"bash": "Bash", "edit": "Edit", "write": "Write", "read": "Read", "grep": "Grep", "glob": "Glob"}
+_THEIR_NAMES = {
+    "bash": "Bash", "edit": "Edit", "write": "Write", "read": "Read", "grep": "Grep", "glob": "Glob", "task": "Task",
+    "ask_user": "AskUserQuestion", "exit_plan_mode": "ExitPlanMode",
+}  # fmt: skip
 _VERDICTS: dict[str, Verdict] = {"allow": "allow", "approve": "allow", "ask": "ask", "deny": "deny", "block": "deny"}
 _STRICTNESS: tuple[Verdict, ...] = ("", "allow", "ask", "deny")
 _HEARD = 64 * 2**10  # bytes of a hook's output in which a decision is looked for

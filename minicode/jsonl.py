@@ -19,6 +19,7 @@ from minicode.events import (
     Event,
     Folded,
     Noted,
+    Questioned,
     ReplyDone,
     Retrying,
     StepStarted,
@@ -26,6 +27,7 @@ from minicode.events import (
     ThinkingDelta,
     TurnEnded,
     TurnStarted,
+    Verified,
     Withdrawn,
 )
 from minicode.messages import Usage, usage_to_json
@@ -42,6 +44,7 @@ _SUBTYPES = {
     "cancelled": "error_interrupted",
     "loop": "error_loop",
     "denied": "error_permission_denied",
+    "unverified": "error_verification",
 }
 
 
@@ -95,10 +98,16 @@ class Stream:
                 self.put("fold", **event._asdict())
             case Retrying(attempt, tries, wait, reason):
                 self.put("retry", attempt=attempt, tries=tries, wait_seconds=round(wait, 3), reason=reason)
+            case Verified(claim, command, outcome, evidence, verdict, back):
+                checked: dict[str, Any] = {"verdict": verdict, "command": command, "outcome": outcome, "back": back}
+                text, level = f"{command}: {outcome}", "info" if verdict == "passed" else "warning"
+                self.put("notice", text=text, level=level, claim=claim, evidence=evidence, **checked)
             case Noted(level, text):
                 self.put("error" if level == "error" else "notice", text=text, level=level)
             case TurnStarted() | ThinkingDelta() | TextDelta() | CallForming() | CallSaid() | Withdrawn() | TurnEnded():
                 return  # whole blocks only; the end is the result line
+            case Questioned():
+                return  # the call and its result are there; where this is read, nobody can be asked
             case _:
                 assert_never(event)
 
@@ -117,6 +126,7 @@ def result(ended: TurnEnded, session_id: str, begin: float, cost: float | None, 
         "thinking": _meter(ended.returned, ended.issued, ended.folded),
         "permission_denials": [],
         "exit_code": ended.exit_code,
+        **({"verified": ended.verified} if ended.verified else {}),
         **({"error": ended.error} if ended.error else {}),
         **more,
     }

@@ -14,6 +14,7 @@ from minicode import paths
 from minicode.errors import ConfigError, StorageError
 
 VARIABLE = "MINIMAX_API_KEY"
+SEARCH = ("BRAVE_API_KEY", "TAVILY_API_KEY")  # of those who search the web for us
 FILE = "auth.json"
 KEYRING = "the system keyring"
 _SERVICE, _USER = "minicode", "minimax"
@@ -81,28 +82,29 @@ def forget(config: Path) -> bool:
 
 
 def hide(environ: MutableMapping[str, str]) -> bool:
-    """Overwrite the key in this process's initial environment, so that /proc/<pid>/environ shows it no more.
+    """Overwrite the keys in this process's initial environment, so that /proc/<pid>/environ shows them no more.
 
-    environ: os.environ; it loses VARIABLE. Other variables with the same value are overwritten too. Returns whether
-    the key is out of sight; False if the system has no way to do or to check it, which harms nothing. What it cannot
-    do: hide the environment of a parent (the shell that exported the key), nor our memory from a debugger.
+    environ: os.environ; it loses VARIABLE, and keeps what SEARCH names for a later session of this process. Other
+    variables with the same values are overwritten too. Returns whether the keys are out of sight; False if the system
+    has no way to do or to check it, which harms nothing. What it cannot do: hide the environment of a parent (the
+    shell that exported the key), nor our memory from a debugger.
     """
-    key = environ.get(VARIABLE, "")
-    if not key:
+    secrets = {key for name in (VARIABLE, *SEARCH) if (key := environ.get(name, ""))}
+    if not secrets:
         return True
     try:
         import ctypes
 
         getenv = ctypes.CDLL(None).getenv
         getenv.argtypes, getenv.restype = (ctypes.c_char_p,), ctypes.c_void_p
-        secret = os.fsencode(key)
         for name, value in environ.items():
             # What libc has is asked, not what Python believes: only those bytes may be written to.
-            at = getenv(os.fsencode(name)) if value == key else None
-            if at and ctypes.string_at(at) == secret:
-                ctypes.memset(at, 0, len(secret))
-        del environ[VARIABLE]
-        return secret not in Path("/proc/self/environ").read_bytes()
+            at = getenv(os.fsencode(name)) if value in secrets else None
+            if at and ctypes.string_at(at) == os.fsencode(value):
+                ctypes.memset(at, 0, len(os.fsencode(value)))
+        environ.pop(VARIABLE, None)
+        shown = Path("/proc/self/environ").read_bytes()
+        return not any(os.fsencode(key) in shown for key in secrets)
     except (ImportError, AttributeError, OSError, ValueError):  # no ctypes, no libc of that kind, no /proc
         environ.pop(VARIABLE, None)
         return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from minicode.errors import LimitReached
@@ -11,15 +12,20 @@ from minicode.model import catalogue
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """0: no limit. turns: model calls; money: USD; tokens: in and out, cached ones included; seconds: wall time."""
+    """0: no limit. turns: model calls; money: USD; tokens: in and out, cached ones included; seconds: wall time.
+
+    beyond: raises LimitReached at the limits of whoever this is done for.
+    """
 
     turns: int = 0
     money: float = 0.0
     tokens: int = 0
     seconds: float = 0.0
+    beyond: Callable[[], None] = lambda: None
 
     def check(self, steps: int, usage: Usage, model: str) -> None:
         """Raises LimitReached if what was used so far leaves no room for another model call."""
+        self.beyond()
         if self.turns and steps >= self.turns:
             raise LimitReached(f"Stopped after {self.turns} model calls (--max-turns).", limit="turns")
         tokens = usage.context + usage.output

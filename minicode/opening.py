@@ -8,6 +8,7 @@ from minicode import __version__, paths
 from minicode.errors import SessionError
 from minicode.ground import Ground
 from minicode.journal import store
+from minicode.journal.entry import task_of
 from minicode.journal.reader import summaries
 from minicode.journal.repair import closing
 from minicode.journal.writer import Journal
@@ -27,6 +28,11 @@ def open_journal(
             return Journal.ephemeral(header), []
         return Journal.create(paths.private_dir(base.places.sessions_of(base.folder)), header), notes
     path = _resumed(resume, base)
+    if (owner := task_of(path.stem)[0]) and not (fork or ephemeral):
+        raise SessionError(
+            f"{path.stem} is a task of session {owner}, and goes on there: ask M2 for it. `minicode sessions show` "
+            "shows it; --fork makes a session of your own of it."
+        )
     if fork or ephemeral:
         place = None if ephemeral else paths.private_dir(base.places.sessions_of(base.folder))
         journal = Journal.fork(place, header, path)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from minicode import records
 from minicode.background import Background
@@ -11,16 +12,46 @@ from minicode.checkpoints import Checkpoints
 from minicode.context.briefing import Briefing
 from minicode.context.budget import Budget
 from minicode.context.history import History
+from minicode.events import Event
 from minicode.gate import Gate
 from minicode.journal.writer import Journal
 from minicode.limits import Limits
-from minicode.messages import Request
+from minicode.messages import Request, Usage
 from minicode.model.base import Model
+from minicode.questions import Questions
 from minicode.sandbox.policy import Grant
 from minicode.toolbox import Toolbox
-from minicode.toolkit import Scope
+from minicode.toolkit import Report, Scope
 
+AUTO = "auto"  # in the place of a check's command: the project's own tests
 ScopeOf = Callable[[str, Grant, Callable[[str], None], Callable[[str], None]], Scope]
+
+
+class Check:
+    """What has to pass before the model is believed that it is done. command: a command line, or AUTO. tries: how often
+    a failure goes back to the model in a turn. due: something may have changed since it passed.
+    """
+
+    def __init__(self, command: str, tries: int = 3) -> None:
+        self.command, self.tries, self.due = command, tries, True
+
+
+class Employer(NamedTuple):
+    """The call that a task works for. tell: where events go. book: the turn used so much more. check: raises
+    LimitReached if that leaves nothing."""
+
+    call_id: str
+    tell: Callable[[Event], None]
+    book: Callable[[Usage], None]
+    check: Callable[[], None]
+
+
+# The rest as in toolkit.Delegate.
+Delegate = Callable[[Employer, str, str, str, str], Awaitable[Report]]
+
+
+async def _alone(*asked: object) -> Report:
+    return Report("", "There are no tasks in this session: do it yourself.", failed=True)
 
 
 @dataclass(slots=True)
@@ -44,7 +75,13 @@ class Parts:
     background: Background
     checkpoints: Checkpoints = field(default_factory=Checkpoints)
     fold_after: int = 0
+    check: Check | None = None
+    delegate: Delegate = _alone
     steers: list[str] = field(default_factory=list)
+    questions: Questions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.questions = Questions(self.gate)
 
     def write(self, new: list[records.Record]) -> None:
         for entry in self.journal.append_many(new) if new else ():

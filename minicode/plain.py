@@ -19,6 +19,7 @@ from minicode.events import (
     Event,
     Folded,
     Noted,
+    Questioned,
     ReplyDone,
     Retrying,
     StepStarted,
@@ -26,6 +27,7 @@ from minicode.events import (
     ThinkingDelta,
     TurnEnded,
     TurnStarted,
+    Verified,
     Withdrawn,
 )
 from minicode.messages import Call, ToolResult
@@ -33,7 +35,8 @@ from minicode.show import REPAIRED, Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean, count
 
 Write = Callable[[str], None]
-_LONG = frozenset({"old_string", "new_string", "content", "todos"})
+_CLAIM, _SHOWN = 8, 12  # lines of what was claimed and of what a check showed
+_LONG = frozenset({"old_string", "new_string", "content", "todos", "options"})
 
 
 class Stdout:
@@ -96,11 +99,15 @@ class Progress:
                 self._line("red", f"● {call.name} {brief(dict(call.arguments))}\n  refused: {reason}")
             case Folded(_, _, before, after, thoughts, clipped):
                 self._line("dim", f"  {folded(before, after, thoughts, clipped)}")
+            case Verified():
+                style = "green" if event.verdict == "passed" else "red"
+                for name, line in verified(event):
+                    self._line(style if name == "outcome" else "", f"{name:9} │ {line}")
             case Noted(level, text):
                 self._line("dim" if level == "info" else "yellow", f"  {text}")
             case TurnEnded():
                 self.end_line()
-            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone() | Asked():
+            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone() | Asked() | Questioned():
                 return
             case _:
                 assert_never(event)
@@ -168,14 +175,31 @@ class Progress:
         return f"\x1b[{codes[style]}m{text}\x1b[0m"
 
 
+def verified(said: Verified) -> list[tuple[str, str]]:
+    """What was claimed, and beside it what the check showed: lines, each with its name, which is told once."""
+    claim, evidence = clean(said.claim).strip().split("\n"), clean(said.evidence).strip("\n").split("\n")
+    sent = "; M2 is told" if said.back else ""
+    return [
+        *_rows("M2 said", (["…"] if claim[_CLAIM:] else []) + claim[-_CLAIM:] if claim[0] else ["(nothing yet)"]),
+        *_rows("checked", [clean(said.command)]),
+        *_rows("outcome", [f"{said.verdict}: {clean(said.outcome)}{sent}"]),
+        *_rows("evidence", (["…"] if evidence[_SHOWN:] else []) + evidence[-_SHOWN:] if evidence[0] else []),
+    ]
+
+
+def _rows(name: str, lines: list[str]) -> list[tuple[str, str]]:
+    return [(name if number == 0 else "", line) for number, line in enumerate(lines)]
+
+
 def footer(ended: TurnEnded, kept: str, cost: float | None) -> str:
     """One line for a person at the end of a run. kept: where the session is, in words."""
     use = ended.usage
     cached = f", {use.cache_read * 100 // use.context} % cached" if use.context else ""
     price = f", ${cost:.4f}" if cost is not None else ""
+    checked = {"": "", "passed": " · verified"}.get(ended.verified, " · NOT VERIFIED")
     return (
         f"{count(ended.steps, 'step')}, {meter(ended.returned, ended.issued, ended.folded)}, "
-        f"{use.context:,} tokens in{cached}, {use.output:,} out{price} · {kept}"
+        f"{use.context:,} tokens in{cached}, {use.output:,} out{price}{checked} · {kept}"
     )
 
 
@@ -218,8 +242,9 @@ def brief(arguments: dict[str, Any]) -> str:
 def _summary(block: Show, result: ToolResult) -> str:
     """What a block says of the whole call, "" if nothing."""
     match block:
-        case Tests(passed, failed, skipped):
-            return f"{passed} passed, {failed} failed" + (f", {skipped} skipped" if skipped else "")
+        case Tests(passed, failed, skipped, _, flaky):
+            more = f", {flaky} flaky" * bool(flaky) + f", {skipped} skipped" * bool(skipped)
+            return f"{passed} passed, {failed} failed{more}"
         case Output(text):  # it follows; the tool's own remark on it stands in brackets at the end
             said = result.text.rstrip().split("\n")
             last = next((line for line in reversed(said) if not line.startswith("[note: ")), "")  # what was mended

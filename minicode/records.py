@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from minicode.events import CallDone
+from minicode.events import CallDone, Verified
 from minicode.messages import Request
 from minicode.model.base import Encoded
 from minicode.show import show_to_json
@@ -45,6 +45,11 @@ def result(done: CallDone) -> Record:
         data["show"] = [show_to_json(block) for block in done.show]
     data["seconds"] = round(done.seconds, 3)
     return "result", data
+
+
+def verified(said: Verified) -> Record:
+    """Its claim is on record, in the reply."""
+    return "verify", {name: value for name, value in said._asdict().items() if name != "claim"}
 
 
 def end(reason: str, error: str) -> Record:

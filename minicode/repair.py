@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from minicode import dialects
+from minicode import dialects, surroundings
 from minicode.aliases import INSTEAD, PARAMETER_ROWS, TOOL_ALIASES, fold
 from minicode.coercion import coerced, from_json, short, word
 from minicode.messages import ToolSpec
@@ -104,11 +104,11 @@ def _fitted(name: str, given: dict[str, Any], schema: Schema, repairs: list[str]
     """The arguments under their names and of their types."""
     properties = schema.get("properties") or {}
     given = _unmarked(_unwrapped(given, schema, repairs), schema, repairs)
-    key, folder = dialects.place_of(given, properties) if name == "bash" else ("", "")
+    key, folder = surroundings.place_of(given, properties) if name == "bash" else ("", "")
     given = _named(given, schema, repairs)
     final, problems = coerced(given, schema, repairs, _named)
     if folder and isinstance(final.get("command"), str):
-        final["command"] = dialects.there(folder, final["command"])
+        final["command"] = surroundings.there(folder, final["command"])
         repairs.append(f"read `{short(key)}` as a `cd` before the command")
     repairs += [
         f"`{key}` ends behind an open <parameter> and may have been cut at its closing tag: check the end"

@@ -20,11 +20,12 @@ from minicode.events import (
     ThinkingDelta,
     TurnEnded,
     TurnStarted,
+    Verified,
     Withdrawn,
 )
 from minicode.journal.entry import Entry
 from minicode.journal.tree import is_said, typed
-from minicode.messages import Block, Call, Reply, Text, Thinking, ToolResult, Usage, reply_from_json
+from minicode.messages import Block, Call, Reply, Text, Thinking, ToolResult, Usage, reply_from_json, usage_from_json
 from minicode.show import Output, show_from_json
 
 T = TypeVar("T")
@@ -89,6 +90,11 @@ class _Past:
                 before, after, thoughts = (_count(data, name) for name in ("before", "after", "thoughts"))
                 clipped = len(data.get("clipped") or ())
                 yield Folded(entry.id, _text(data, "why"), before, after, thoughts, clipped)
+            case "verify":
+                command, outcome, shown = (_text(data, name) for name in ("command", "outcome", "evidence"))
+                yield Verified(self.text, command, outcome, shown, _text(data, "verdict"), bool(data.get("back")))
+            case "task" if "usage" in data:
+                self.usage += usage_from_json(data["usage"])
             case "alarm":
                 yield Alarm(_text(data, "call_id"), _text(data, "text"))
             case "note":

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from minicode import folding, guards, records, turn
+from minicode import folding, guards, planning, records, turn
 from minicode.checkpoints import Outlet
 from minicode.context.facts import Instructions
-from minicode.errors import MinicodeError
+from minicode.errors import MinicodeError, UsageError
 from minicode.events import (
     Alarm,
     CallDone,
@@ -23,12 +24,13 @@ from minicode.events import (
     StepStarted,
     TextDelta,
     ThinkingDelta,
+    Verified,
     Withdrawn,
 )
 from minicode.guards import STOPPED, TOLD, Guards
 from minicode.messages import Call, Reply, Request, Usage, reply_to_json
 from minicode.model import catalogue
-from minicode.parts import Parts
+from minicode.parts import Employer, Parts
 from minicode.sandbox.policy import Grant
 from minicode.toolbox import Prepared
 
@@ -48,6 +50,7 @@ class Running:
     text: list[str] = field(default_factory=list)
     answer: str = ""
     stop: str = ""
+    verified: Verified | None = None  # what the user's check said last
     streaming: bool = False  # a request is on its way, and no reply is kept yet
     _asides: list[str] = field(default_factory=list)
     _prepared: dict[str, Prepared] = field(default_factory=dict)
@@ -57,6 +60,7 @@ class Running:
     _sent: str = ""
     _fresh: bool = False  # the files were not kept yet in this step
     _held: int = 0
+    _sent_back: int = 0  # times that the user's check failed, and the model was told
     _heard: int = 0  # of background jobs
 
     @property
@@ -155,6 +159,9 @@ class Running:
         if news := self.parts.briefing.news(self.parts.history.facts.get("instructions", {})):
             said.append(("minicode", f"instruction files have changed.\n{news.text}"))
             self.parts.write([self.learned(news)])
+        if mode := planning.news(self.parts):
+            said.append(("minicode", mode[0]))
+            self.parts.write([mode[1]])
         said += [("minicode", text) for text in self.parts.background.news()]
         said += [("user", text) for text in self.parts.steers]
         self._asides.clear()
@@ -210,6 +217,8 @@ class Running:
         if self._fresh and self._risky(call):
             self._fresh = False
             await self.parts.checkpoints.before(Outlet(self.parts.write, self.emit))
+        if self._risky(call) and self.parts.check:
+            self.parts.check.due = True
         if self._risky(call) and call.id not in self._intended:
             self.parts.write([self._intent(call)])
             await asyncio.to_thread(self.parts.journal.sync)
@@ -220,11 +229,24 @@ class Running:
             lambda text: self.tell(CallSaid(call.id, text)),
             lambda text: self._alarm(call.id, text),
         )
+        scope = replace(
+            scope,
+            ask=partial(self.parts.questions.ask, call.id, self.tell),
+            propose=partial(planning.propose, self.parts, call.id, self.tell),
+            delegate=partial(self.parts.delegate, Employer(call.id, self.tell, self._book, self._check)),
+        )
         result = await self.parts.toolbox.run(prepared, scope)
         if self._risky(call) and not result.failed:
             self.parts.gate.found_a_way(prepared)
         self._asides += await self.parts.gate.after(prepared, result, self.tell)
         return turn.Outcome(result.text, result.failed, tuple(result.show))
+
+    def _book(self, usage: Usage) -> None:
+        self.usage += usage
+
+    def _check(self) -> None:
+        """Of what a task takes, the turn's money and tokens are a limit, too."""
+        self.parts.limits.check(0, self.usage, self.parts.request.model)
 
     async def keep_files(self) -> None:
         """At the end of the turn."""
@@ -259,10 +281,38 @@ class Running:
             why, words = ("hook" if said.blocked else ""), said.blocked
             self._held += 1
         if not why:
-            return False
+            return await self._unverified(reply)
         if why == "cut":
             most = catalogue.look_up(self.parts.request.model).output
             self.parts.request = self.parts.request._replace(max_tokens=min(self.parts.request.max_tokens * 2, most))
         self.parts.write([("user", {"text": words, "by": "minicode", "why": why})])
         self.tell(Noted("info", f"Asked the model to go on ({why})."))
         return True
+
+    async def _unverified(self, reply: Reply) -> bool:
+        """The model says that it is done. True if the user's check says otherwise, and the model was told."""
+        check = self.parts.check
+        if check is None or not check.due or Guards.unfinished(reply):
+            return False
+        from minicode import verifying  # for those who want a check
+
+        self.tell(Noted("info", f"Checking with {verifying.named(check.command)} …"))
+        await self.parts.checkpoints.before(Outlet(self.parts.write, self.emit))
+        try:
+            found = await verifying.gather(self.parts, check.command, lambda text: self._alarm("", text))
+        except UsageError as error:
+            self._verdict(Verified(reply.text, verifying.named(check.command), str(error), "", "not run"))
+            return False
+        check.due = found.failed
+        back = found.failed and self._sent_back < check.tries
+        verdict = "failed" if found.failed else "passed"
+        self._verdict(Verified(reply.text, found.command, found.outcome, found.text, verdict, back))
+        if back:
+            self._sent_back += 1
+            self.parts.write([("user", {"text": found.complaint, "by": "minicode", "why": "verify"})])
+        return back
+
+    def _verdict(self, said: Verified) -> None:
+        self.verified = said
+        self.parts.write([records.verified(said)])
+        self.tell(said)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,7 @@ from minicode.settings import Layered
 from minicode.toolbox import Prepared
 from minicode.workspace.folder import Folder, Refused
 from minicode.workspace.guarded import guard
+from minicode.workspace.job import line_in
 from minicode.workspace.jobs import Jobs
 from minicode.workspace.unread import find_unread
 
@@ -136,12 +137,24 @@ def _check_rules(layered: Layered) -> None:
                 raise ConfigError(f"{layered.origins.get(key, 'settings')}: {key.replace('_', '.')}: {wrong}")
 
 
-def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
-    """How a call looks to the rules. What is said to a job is its command with that as input."""
+def look(
+    folder: Folder,
+    prepared: Prepared,
+    jobs: Jobs | None = None,
+    domain: Callable[[str, object], str] | None = None,
+) -> Wish:
+    """How a call looks to the rules. What is said to a job is its command with that as input, a
+    command in another folder the line that goes there first. domain: `Web.domain`."""
     assert prepared.tool is not None  # a call without a tool has an error, and is not looked at
-    tool, arguments = prepared.tool.name, prepared.arguments
+    tool, arguments, effect = prepared.tool.name, prepared.arguments, prepared.effect
+    if tool == "task" and prepared.tool.origin == "shipped":
+        effect = "state"  # whatever is done in it is looked at call by call
     if tool == "jobs" and prepared.effect == "runs" and jobs is not None:
-        tool, arguments = "bash", {"command": jobs.spoken(arguments.get("id", 0), str(arguments.get("text")))}
+        said = f"{arguments.get('text') or ''}{arguments.get('keys') or ''}"
+        tool, arguments = "bash", {"command": jobs.spoken(arguments.get("id", 0), said)}
+    elif tool == "bash" and arguments.get("cwd"):
+        line = line_in(_shown(folder, arguments["cwd"]), str(arguments.get("command", "")))
+        arguments = {**{name: value for name, value in arguments.items() if name != "cwd"}, "command": line}
     name = arguments.get("file_path") or arguments.get("path", "")
     searches = tool in ("grep", "glob", "outline", "map")
     names = [name or "."] if searches else [name]
@@ -154,7 +167,7 @@ def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
     below = searches and bool(shown) and not folder.resolve(names[0]).is_file()
     return Wish(
         tool,
-        prepared.effect,
+        effect,
         arguments,
         shown,
         guarded,
@@ -162,7 +175,14 @@ def look(folder: Folder, prepared: Prepared, jobs: Jobs | None = None) -> Wish:
         lambda name, deep: not _own_programs(folder) and _seen(folder, name, deep),
         lambda patterns: find_unread((folder.root, *folder.extra), patterns).trouble,
         tuple(others),
+        domain(tool, arguments.get("url")) if domain and prepared.effect == "web" else "",
     )
+
+
+def _shown(folder: Folder, name: object) -> str:
+    with suppress(Refused):  # the tool itself will say so
+        return folder.show(folder.resolve(str(name)))
+    return str(name)
 
 
 def _named(folder: Folder, name: object, effect: str) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from minicode import records, turn
+from minicode import planning, records, turn
 from minicode.context.history import History
 from minicode.errors import LimitReached, MinicodeError, ModelError, StorageError
 from minicode.events import Noted, TurnEnded, TurnStarted
@@ -40,6 +40,8 @@ class Sending:
                 reason, code = "failed", 1
             elif self.parts.gate.unmet:
                 reason, error, code = "denied", records.unmet(self.parts.gate.unmet), 58
+            elif (said := self.running.verified) and said.verdict != "passed":
+                reason, error, code = "unverified", f"Not verified by {said.command}: {said.outcome}", 57
         except TimeoutError:
             limit = limits.out_of_time()
             reason, error, code = limit.limit, str(limit), limit.exit_code
@@ -96,6 +98,9 @@ class Sending:
         elif news := self.parts.briefing.news(self.parts.history.facts.get("instructions", {})):
             said = f"{said}\n\n[minicode: instruction files have changed.\n{news.text}]"
             first.append(self.running.learned(news))
+        if mode := planning.news(self.parts):
+            said = f"{said}\n\n[minicode: {mode[0]}]"
+            first.append(mode[1])
         typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
         self.parts.write([*first, ("user", {"text": text + said, **typed})])
         self._first.clear()
@@ -130,8 +135,9 @@ class Sending:
         except StorageError as trouble:
             if not error:
                 reason, error, code = "failed", str(trouble), trouble.exit_code
-        history = self.parts.history
-        thoughts = (history.given, history.issued, error, code, history.folded)
+        history, check = self.parts.history, self.parts.check
+        verified = done.verified.verdict if done.verified else "not run" if check and check.due else ""
+        thoughts = (history.given, history.issued, error, code, history.folded, verified)
         done.emit(TurnEnded(reason, done.answer, done.usage, done.steps, *thoughts))
 
     def _title(self) -> list[records.Record]:

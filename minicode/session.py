@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 from minicode import folding, records, rewinding
 from minicode.context.history import History
 from minicode.errors import SessionError, UsageError
-from minicode.events import Answer, Event, TurnEnded
+from minicode.events import Answer, Event, Picked, TurnEnded
 from minicode.gate import Gate
 from minicode.journal import store, tree
 from minicode.journal.repair import sound
@@ -114,6 +114,10 @@ class Session:
         """Answer an Asked. Harmless if that call does not wait any more."""
         self.gate.answer(call_id, answer)
 
+    def reply(self, call_id: str, picked: Picked) -> None:
+        """Answer a Questioned. Harmless if that call does not wait any more."""
+        self.parts.questions.reply(call_id, picked._replace(words=self._hide(picked.words)))
+
     def background(self, call_id: str) -> bool:
         """Let the command that a call waits for go on as a job. False if it waits for none."""
         return self.jobs.send_away(call_id)
@@ -121,7 +125,8 @@ class Session:
     def cancel(self) -> None:
         """Stop the running turn, whatever it does. Harmless if none runs."""
         if self._task is not None:
-            self._task.cancel()
+            # Not before its first step: a task that never began could not tell its end.
+            self._task.get_loop().call_soon(self._task.cancel)
 
     async def fold(self, tell: Callable[[Event], None], guidance: str = "") -> None:
         """Fold what is old, between turns. guidance: what the summary should care for. Raises UsageError, with the

@@ -1,6 +1,7 @@
 """Layered TOML (shipped, user, project, environment, flags) into one frozen value that knows where each part came from.
 
-A settings file has the keys of `Settings`, flat, save the tables `[timeouts]` and `[permissions]` and the `[[hooks]]`.
+A settings file has the keys of `Settings`, flat, save the tables `[timeouts]`, `[permissions]`, `[search]` and `[web]`
+and the `[[hooks]]`.
 A project's file may only make things stricter.
 """
 
@@ -24,6 +25,7 @@ PROTOCOLS = ("auto", "anthropic", "openai")
 MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
 SANDBOXES = ("read-only", "workspace-write", "off")
 NETWORKS = ("off", "on")
+SEARCHES = ("auto", "searxng", "brave", "tavily", "minimax", "ddgs")
 THINKING = ("folded", "live", "full")
 DIFFS = ("auto", "unified", "split")
 NOTICES = ("bell", "osc9", "both", "off")
@@ -32,6 +34,8 @@ HOOK_EVENTS = (
     "PostToolUse",
     "UserPromptSubmit",
     "Stop",
+    "SubagentStart",
+    "SubagentStop",
     "SessionStart",
     "SessionEnd",
     "PreCompact",
@@ -79,6 +83,8 @@ class Settings:
     snapshots: str = setting(
         "on", "keep the files before each step, so that a rewind can bring them back", choices=("on", "off")
     )
+    verify: str = setting("", "a command that has to pass before M2 is done; auto: the project's tests")
+    verify_tries: int = setting(3, "how often a failure of it goes back to M2, in a turn", least=0)
     max_turns: int = setting(0, "model calls a single prompt may take; 0 means no limit", least=0)
     max_budget_usd: float = setting(0.0, "money a run may cost; 0 means no limit", least=0)
     max_tokens: int = setting(0, "tokens a run may use, cached ones included; 0 means no limit", least=0)
@@ -89,7 +95,10 @@ class Settings:
         "", "what is asked; empty: auto without a screen, else default", choices=("", *MODES)
     )
     sandbox: str = setting("", "what commands may change; empty: workspace-write if possible", choices=("", *SANDBOXES))
-    network: str = setting("off", "whether commands may use it", choices=NETWORKS)
+    network: str = setting("off", "whether commands may use it, and the web tools are there", choices=NETWORKS)
+    search_provider: str = setting("auto", "what searches the web; auto: what is set up", choices=SEARCHES)
+    search_url: str = setting("", "address of a SearXNG, or of what stands in for the provider")
+    web_allow: tuple[str, ...] = setting((), "host:port that web_fetch may reach though it is no public place")
     hidden: tuple[str, ...] = setting((), "more paths that commands may not read")
     permissions_allow: tuple[str, ...] = setting((), "rules for what runs unasked")
     permissions_ask: tuple[str, ...] = setting((), "rules for what is asked; stronger than allow")
@@ -117,9 +126,9 @@ class Layered:
 
 
 FIELDS = {f.name: f for f in fields(Settings)}
-_TABLES = ("timeouts", "permissions")
+_TABLES = ("timeouts", "permissions", "search", "web")
 _NEEDED = ("model", "base_url")
-_OURS = ("base_url",)  # a project must not choose where the user's key and code go
+_OURS = ("base_url", "search_provider", "search_url", "web_allow")  # a project must not choose where keys and code go
 _ADDED = ("permissions_allow", "permissions_ask", "permissions_deny", "hidden", "hooks")  # those of all layers hold
 _ORDERS = {"permission_mode": MODES, "sandbox": SANDBOXES, "network": NETWORKS}
 _LOOSE = {"permission_mode": ("acceptEdits", "auto", "bypassPermissions"), "sandbox": ("off",), "network": ("on",)}

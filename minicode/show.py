@@ -31,12 +31,14 @@ class Diff(NamedTuple):
 
 
 class Tests(NamedTuple):
-    """A test run: counts, and (test id, first failing line) of those that failed."""
+    """A test run: counts, and (test id, first failing line) of those that failed. flaky: how many of those passed when
+    they were run again alone; they are not among the failed."""
 
     passed: int
     failed: int
     skipped: int = 0
     failures: tuple[tuple[str, str], ...] = ()
+    flaky: int = 0
 
 
 class Todos(NamedTuple):
@@ -72,8 +74,8 @@ def show_from_json(data: Any) -> Show | None:
 def _whole(block: Show) -> bool:
     """Are the fields what they should be? A file can say anything."""
     match block:
-        case Tests(passed, failed, skipped, failures):
-            return all(isinstance(number, int) for number in (passed, failed, skipped)) and _pairs(failures)
+        case Tests(passed, failed, skipped, failures, flaky):
+            return all(isinstance(number, int) for number in (passed, failed, skipped, flaky)) and _pairs(failures)
         case Todos(items):
             return _pairs(items)
     return all(isinstance(text, str) for text in block)

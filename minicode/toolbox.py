@@ -53,7 +53,7 @@ class Broken(NamedTuple):
 class Prepared(NamedTuple):
     """A call made ready: what will run with which arguments, or why it cannot.
 
-    effect: "reads", "writes", "runs", "state", or "" if nothing will run. repairs: what was mended, for the model.
+    effect: as in `toolkit.Effect`, or "" if nothing will run. repairs: what was mended, for the model.
     """
 
     call: Call

@@ -17,7 +17,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import CAP, clean, clean_output, clip, count
@@ -27,7 +27,7 @@ from minicode.workspace.drafts import open_draft
 from minicode.workspace.edits import WIDEST, find_edit, unified
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import git_problem, run_git
-from minicode.workspace.jobs import Job, fate_of
+from minicode.workspace.job import Job, fate_of
 from minicode.workspace.obstacles import in_the_way
 from minicode.workspace.processes import Finished
 from minicode.workspace.search import Query, Row, list_files, search_text
@@ -35,6 +35,8 @@ from minicode.workspace.syntax import new_errors
 from minicode.workspace.workspace import Workspace
 
 if TYPE_CHECKING:
+    from minicode.web.telling import Told
+    from minicode.web.web import Web
     from minicode.workspace.code.map import Map
     from minicode.workspace.patching import Patched
 
@@ -78,15 +80,19 @@ __all__ = [
     "no_grammar",
     "open_draft",
     "patch_files",
+    "project_tests",
+    "read_page",
     "run_git",
     "search_text",
+    "search_web",
     "tool",
     "unified",
 ]
 
 LARGE = 2**18  # bytes of output that are looked through in a thread
-# What a call can do to the world, for the permission gate: "state" touches nothing but the session's own lists.
-Effect = Literal["reads", "writes", "runs", "state"]
+# What a call can do to the world, for the permission gate: "state" touches nothing but the session's own lists, "web"
+# asks a stranger, which the user is asked about once a domain.
+Effect = Literal["reads", "writes", "runs", "state", "web"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +112,34 @@ async def _no_past(*asked: object) -> Result:
     return Result("There is no session here to look back into.", failed=True)
 
 
+# Asks the user; given the question, what may be picked, and whether several of it may.
+Ask = Callable[[str, Sequence[str], bool], Awaitable[Result]]
+# Shows the user a plan that waits for a yes.
+Propose = Callable[[str], Awaitable[Result]]
+
+
+async def _nobody(*asked: object) -> Result:
+    return Result("There is nobody here to be asked.", failed=True)
+
+
+class Report(NamedTuple):
+    """What came of a task. text: its own last words. note: what there is to say of it, in one line."""
+
+    text: str
+    note: str
+    show: tuple[Show, ...] = ()
+    failed: bool = False
+
+
+# Has a task done in a session of its own; given the prompt, a few words that describe it, "read" or "full", and the
+# task to go on with, "" for a new one.
+Delegate = Callable[[str, str, str, str], Awaitable[Report]]
+
+
+async def _alone(*asked: object) -> Report:
+    return Report("", "There is nobody here to do a task: do it yourself.", failed=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """What one call may work with.
@@ -113,7 +147,9 @@ class Scope:
     say: tell the human about progress. live: let the human see a program's output as it comes, a little of it. spill:
     keep a long output and give the path or name under which the model can read it, "" if it is not kept. alarm: tell
     the human of something that should not have been. hide: takes the secrets out of a text. recall: quotes what was
-    said before in this session. memory: a private folder for what is learned of the workspace, None for nowhere.
+    said before in this session. memory: a private folder for what is learned of the workspace, None for nowhere. ask,
+    propose: wait for the user's answer, and tell it as the model is to hear it. delegate: has a task done.
+    web: None where the network is off.
     """
 
     workspace: Workspace
@@ -125,6 +161,10 @@ class Scope:
     hide: Callable[[str], str] = lambda text: text
     recall: Recall = _no_past
     memory: Path | None = None
+    ask: Ask = _nobody
+    propose: Propose = _nobody
+    delegate: Delegate = _alone
+    web: Web | None = None
 
     def fit(self, text: str, whole: bytes | None = None, limit: int = CAP) -> str:
         """The text if it is short, else head and tail of it; `whole` (by default the text itself) is spilled then."""
@@ -191,3 +231,36 @@ def patch_files(workspace: Workspace, patch: str) -> list[Patched]:
     from minicode.workspace import patching
 
     return patching.patch_files(workspace, patch)
+
+
+async def project_tests(
+    scope: Scope, paths: Sequence[str], seconds: float, failed: bool = False, runner: str = ""
+) -> Result:
+    """As `workspace.testing.run.run_tests`, in words."""
+    from minicode.workspace.testing import run
+
+    report = await run.run_tests(
+        scope.workspace, paths, seconds, failed=failed, runner=runner, memory=scope.memory, live=scope.live
+    )
+    return Result(run.text_of(report, scope.fit, scope.spill), run.shows_of(report), failed=not report.good)
+
+
+async def read_page(scope: Scope, url: str, query: str, page: int) -> Told:
+    """A page of the web as the model is to hear of it. Raises Refused, also where the network is off."""
+    from minicode.web import telling
+
+    found = await _web(scope).read(scope.workspace, url)
+    return await asyncio.to_thread(telling.tell_page, found, query, page)
+
+
+async def search_web(scope: Scope, queries: Sequence[str]) -> Told:
+    """What a search of the web found, likewise."""
+    from minicode.web import telling
+
+    return telling.tell_hits(*await _web(scope).search(queries))
+
+
+def _web(scope: Scope) -> Web:
+    if scope.web is None:
+        raise Refused("The network is off. The user can open it with --network on.")
+    return scope.web

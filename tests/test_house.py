@@ -19,8 +19,9 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
     {"ground": GROUND},
     {"sandbox": ("sandbox",)},
     {"model": ("model",), "journal": ("journal",), "workspace": ("workspace",)},
+    {"web": ("web",)},
     {
-        "hands": ("toolkit", "schema", "aliases", "dialects", "coercion", "repair", "toolbox"),
+        "hands": ("toolkit", "schema", "aliases", "surroundings", "dialects", "coercion", "repair", "toolbox"),
         "permission": ("permission",),
         "hooks": ("hooks",),
         "context": ("context",),
@@ -37,17 +38,20 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
             "gate",
             "checkpoints",
             "parts",
+            "questions",
+            "planning",
             "folding",
             "resuming",
             "replay",
             "rewinding",
             "running",
             "sending",
+            "verifying",
         )
     },
     {"session": ("session",)},
     {"faces": ("plain", "jsonl", "tui"), "lab": ("lab",)},
-    {"top": ("plan", "start", "opening", "safety", "ground", "cli", "__main__")},
+    {"top": ("plan", "start", "outfit", "delegating", "overseeing", "opening", "safety", "ground", "cli", "__main__")},
 ]
 FACES = ("plain", "jsonl", "tui")
 FACES_MAY = ("session", "events", "messages", "show", "settings", "text")
@@ -55,10 +59,10 @@ LAB_MAY = ("lab", "messages", "errors", "minicode")
 # Dear to import: allowed only inside the function that needs them. The screen is built of two, and itself loaded late.
 DEAR = (
     *("httpx", "pydantic", "textual", "rich", "git", "tree_sitter", "tree_sitter_bash"),
-    *("json_repair", "jsonschema", "truststore", "keyring"),
+    *("json_repair", "jsonschema", "truststore", "keyring", "httpcore", "bs4", "markdownify", "ddgs"),
 )
 OF_THE_SCREEN = ("textual", "rich")
-ONLY = {"httpx": ("model/remote.py",), "httpcore": ("model/remote.py",)}
+ONLY = {"httpx": ("model/remote.py",), "httpcore": ("model/remote.py", "web/wire.py")}
 LINES, FUNCTION_LINES = 350, 60
 
 

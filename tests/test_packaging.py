@@ -72,8 +72,9 @@ def test_a_wheel_holds_everything_and_nothing_else(tmp_path: Path) -> None:
         archive.extractall(tmp_path / "site")
     said = asked(tmp_path / "site")
     assert str(tmp_path / "site" / "minicode") in said
-    tools = "apply_patch bash edit git glob grep jobs map outline read recall run_tests todo write"
-    assert f" {tools} ['fold', 'init', 'review', 'system', 'title']" in said
+    tools = " ".join(sorted(path.stem for path in (ROOT / "tools").glob("[!_]*.py")))
+    prompts = sorted(path.stem for path in (ROOT / "prompts").glob("*.md"))
+    assert "web_fetch" in tools and f" {tools} {prompts}" in said
 
 
 def test_the_wheel_from_the_sdist_is_the_same(sdist: Path, tmp_path: Path) -> None:

@@ -7,13 +7,17 @@ from minicode.toolkit import Job, Line, Result, Scope, clean, count, in_the_way,
 LONGEST = 1800  # seconds
 
 
-@tool(effect="runs", harmless=lambda asked: asked.get("action") != "send" or asked.get("text") is None)
+@tool(
+    effect="runs",
+    harmless=lambda asked: asked.get("action") != "send" or (asked.get("text") is None and not asked.get("keys")),
+)
 async def jobs(
     scope: Scope,
     action: Literal["list", "read", "wait", "send", "stop"] = "list",
     id: int = 0,
     pattern: Annotated[str, "wait: until a line holds this text or simple regex"] = "",
     text: Annotated[str | None, "send: a line of input; none closes stdin"] = None,
+    keys: Annotated[str, "send, to a tty: keys like `down down enter` or `ctrl-c`"] = "",
     seconds: Annotated[int, "wait: at most so long"] = 120,
 ) -> Result:
     """Background jobs: read what is new, wait (for the end, or a pattern) instead of polling, send input, stop."""
@@ -23,8 +27,8 @@ async def jobs(
     job = known.get(id)
     notes = []
     if action == "send":
-        line = text if text is None or text.endswith("\n") else f"{text}\n"
-        if lost := job.send(line, scope.workspace.processes.grant):
+        typed = await job.typed(text, keys)
+        if lost := job.send(typed, scope.workspace.processes.grant):
             notes.append(f"{count(lost, 'byte')} of the input did not fit: it does not read them")
         await job.wait("", 0.5)  # for an answer
     elif action == "stop":
@@ -40,7 +44,7 @@ async def jobs(
 
 
 async def _told(scope: Scope, job: Job, notes: list[str], *, torn: bool) -> Result:
-    output = scope.workspace.jobs.read(job, torn=torn)
+    output = await scope.workspace.jobs.news(job, torn=torn)
     notes.insert(0, f"job {job.id} {_state(job)}")
     notes += job.alarms
     if job.finished and (blocked := in_the_way(job.finished, job.grant)):

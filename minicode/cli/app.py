@@ -79,10 +79,10 @@ def call(arguments: Sequence[str]) -> int:
     except Exception as error:  # why: the last wall before the user; --debug takes it down
         if debug:
             raise
-        return _tell(error)
+        return tell(error)
 
 
-def _tell(error: Exception) -> int:
+def tell(error: Exception) -> int:
     """Say what went wrong, in a sentence. Returns the exit code."""
     if isinstance(error, MinicodeError):
         _complain(str(error))
@@ -150,6 +150,10 @@ def run(
     max_budget_usd: Annotated[float | None, typer.Option("--max-budget-usd", help="Most money.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Most tokens, cached ones included.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Most seconds.")] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option("--verify", metavar="COMMAND", help="Must pass before M2 is done; auto: the project's tests."),
+    ] = None,
     ephemeral: Annotated[bool, typer.Option("--ephemeral", help="Keep no session.")] = False,
     allowed_tools: AllowedTools = None,
     disallowed_tools: DisallowedTools = None,
@@ -171,6 +175,7 @@ def run(
         "max_budget_usd": max_budget_usd,
         "max_tokens": max_tokens,
         "timeout": timeout,
+        "verify": verify,
         "allowed_tools": allowed_tools,
         "disallowed_tools": disallowed_tools,
         "system_prompt": system_prompt,

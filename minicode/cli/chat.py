@@ -14,7 +14,7 @@ from minicode import paths, plain, trust
 from minicode.cli.slash import is_word, obey
 from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import MinicodeError, UsageError
-from minicode.events import Answer, Asked, Event, TurnEnded
+from minicode.events import Answer, Asked, Event, Picked, Questioned, TurnEnded
 from minicode.journal import tree as trees
 from minicode.journal.entry import Entry
 from minicode.messages import reply_from_json
@@ -25,6 +25,7 @@ from minicode.start import start
 from minicode.text import clean, reveal
 from minicode.trust import one_line
 
+_PLAIN = {"n": 0, "no": 0, "y": 1, "yes": 1}  # to a plan; the stricter of both yeses
 _QUOTED, _LINES = 200, 8  # characters of a line, and lines, that are shown again of a session that goes on
 
 
@@ -53,6 +54,7 @@ class _Talk:
         self.started = start(plan)
         self.given = ""
         self._said: str | None = None  # by a word, to M2
+        self._one = asyncio.Lock()  # for what is asked
         self.progress = plain.Progress(self.say, plain.stdout_colour())
 
     @property
@@ -175,26 +177,34 @@ class _Talk:
     async def _turn(self, prompt: str) -> TurnEnded:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGINT, self.session.cancel)
-        asking: asyncio.Task[None] | None = None
+        asking: list[asyncio.Task[None]] = []
         try:
             async for event in self.session.send(prompt):
                 self.progress.show(event)
-                if isinstance(event, Asked):
-                    asking = asyncio.create_task(self._ask(event))
+                if isinstance(event, Asked | Questioned):
+                    asking.append(asyncio.create_task(self._ask(event)))
                 elif isinstance(event, TurnEnded):
                     return event
         finally:
-            if asking is not None:
-                asking.cancel()
+            for task in asking:
+                task.cancel()
             loop.remove_signal_handler(signal.SIGINT)
         raise AssertionError("a turn ends with TurnEnded")
 
-    async def _ask(self, asked: Asked) -> None:
-        """Show the whole call and wait for a choice; whatever is not clearly yes is no."""
-        with suppress(termios.error):
-            termios.tcflush(0, termios.TCIFLUSH)  # what was typed before the question is no answer to it
-        _say(question(asked))
-        line = (await _line()).strip()
+    async def _ask(self, asked: Asked | Questioned) -> None:
+        """Show it, whole, and wait for a choice. One after the other: there is one line to answer in."""
+        async with self._one:
+            with suppress(termios.error):
+                termios.tcflush(0, termios.TCIFLUSH)  # what was typed before the question is no answer to it
+            _say(question(asked) if isinstance(asked, Asked) else posed(asked))
+            line = (await _line()).strip()
+        if isinstance(asked, Asked):
+            self._decide(asked, line)
+        else:
+            self.session.reply(asked.call_id, picked(asked, line))
+
+    def _decide(self, asked: Asked, line: str) -> None:
+        """Whatever is not clearly yes is no."""
         choice, _, words = line.partition(" ")
         kept = {"y": "once", "yes": "once", "s": "session", "p": "project"}.get(line.lower(), "")
         if kept and (kept == "once" or asked.always):
@@ -234,6 +244,30 @@ def question(asked: Asked) -> str:
         choices += " · s = yes, always in this session · p = yes, always in this project\n"
         choices += f"  (the rule: {reveal(asked.always)})"
     return "\n".join([*lines, f"  {choices} · n WORDS = no, and what to do instead", "  [y/N] "])
+
+
+def posed(asked: Questioned) -> str:
+    """The question, or the plan, with what can be picked."""
+    lines = ["\n? M2 has a plan" if asked.plan else "\n? M2 asks"]
+    lines += [f"  │ {line}" for line in clean(asked.text).split("\n")]
+    lines += [f"  {number}  {one_line(option)}" for number, option in enumerate(asked.options, 1)]
+    if asked.plan:
+        return "\n".join([*lines, "  a number · WORDS = no, and what to change", "  [1] "])
+    ways = ["numbers pick, as 1 3"] if asked.several else ["a number picks"]
+    ways = [*(ways if asked.options else []), "WORDS answer", "Enter alone: M2 decides"]
+    return "\n".join([*lines, f"  {' · '.join(ways)}", "  [-] "])
+
+
+def picked(asked: Questioned, line: str) -> Picked:
+    """What a line says to it. A number that is not there is an answer in words."""
+    said = line.lower()
+    if asked.plan and said in _PLAIN:
+        return Picked((_PLAIN[said],))
+    numbers = line.replace(",", " ").split()
+    known = {str(number): number - 1 for number in range(1, len(asked.options) + 1)}
+    if numbers and all(number in known for number in numbers) and (asked.several or len(numbers) == 1):
+        return Picked(tuple(dict.fromkeys(known[number] for number in numbers)))
+    return Picked(words=line)
 
 
 async def _line() -> str:

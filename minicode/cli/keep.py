@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import termios
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from minicode import paths
 from minicode.errors import SessionError, StorageError, UsageError
 from minicode.journal import index, store
-from minicode.journal.reader import Summary, session_files, summarise
+from minicode.journal.entry import task_of
+from minicode.journal.reader import SUFFIX, Summary, session_files, summarise
 from minicode.text import clean, count
 
 
@@ -25,7 +26,7 @@ def rename(session: str, name: str) -> int:
 def delete(sessions: list[str], yes: bool) -> int:
     """Into the trash. Exit code 1 if the user said no."""
     places = paths.places()
-    found = list(dict.fromkeys(store.find(places.sessions, session) for session in sessions))
+    found = _heads(store.find(places.sessions, session) for session in sessions)
     print("\n".join(_lines(found)))
     if not (yes or _agrees(f"Move {_these(len(found))} to the trash?", "minicode sessions delete --yes")):
         print("Nothing was deleted.")
@@ -43,12 +44,12 @@ def trash(empty: bool, restore: str | None, yes: bool) -> int:
         raise UsageError("--empty and --restore do not go together.")
     if restore is not None:
         return _restore(places, restore)
-    found = sorted(session_files(places.state / store.TRASH))
+    found = sorted(_heads(session_files(places.state / store.TRASH, tasks=True)))
     if not found:
         print("The trash is empty.")
         return 0
     print("\n".join(_lines(found)))
-    size = sum(path.lstat().st_size for path in found)
+    size = sum(path.lstat().st_size for path in session_files(places.state / store.TRASH, tasks=True))
     print(f"{count(len(found), 'session')}, {size / 1e6:,.1f} MB in {places.state / store.TRASH}")
     if not empty:
         return 0
@@ -68,6 +69,12 @@ def trash(empty: bool, restore: str | None, yes: bool) -> int:
         ) from error
     print("The trash is empty now. The next search makes its index anew.")
     return 0
+
+
+def _heads(found: Iterable[Path]) -> list[Path]:
+    """Without the tasks whose session is there too: they go where it goes."""
+    known = {path: task_of(path.stem)[0] for path in found}
+    return [path for path, owner in known.items() if not owner or path.with_name(f"{owner}{SUFFIX}") not in known]
 
 
 def _restore(places: paths.Places, key: str) -> int:
@@ -105,4 +112,5 @@ def _lines(found: Sequence[Path]) -> list[str]:
 def _line(path: Path, about: Summary | None) -> str:
     if about is None:
         return f"{path.stem}  (unreadable)"
-    return clean(f"{about.id}  {count(about.gist.turns, 'turn')}  {about.label[:70]}  {about.folder}")
+    tasks = f", {count(number, 'task')}" if (number := len(store.tasks(path))) else ""
+    return clean(f"{about.id}  {count(about.gist.turns, 'turn')}{tasks}  {about.label[:70]}  {about.folder}")

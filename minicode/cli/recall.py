@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from minicode import paths
 from minicode.context.recall import Quest, recall
 from minicode.errors import UsageError
@@ -16,7 +18,13 @@ def look(session: str, quest: Quest) -> int:
     path = store.find(paths.places().sessions, session)
     loaded = load(path)
     branch = branch_to(loaded.entries, leaf_of(loaded.entries))
-    found = recall(branch, quest, Blobs.beside(path).get)
+    spilled = (Path(str(name)) for name in loaded.header.data.get("spilled", ()))
+    places = [Blobs.beside(path), *(Blobs(place) for place in spilled if place.parent == path.parent)]
+
+    def read(id_: str) -> bytes | None:
+        return next((data for place in places if (data := place.get(id_)) is not None), None)
+
+    found = recall(branch, quest, read)
     if found.failed:
         raise UsageError(found.gist)
     print(clean(found.text))

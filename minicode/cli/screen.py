@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -27,6 +28,7 @@ def screen(plan: Plan, prompt: str | None) -> int:
             from minicode.cli.trust import trust as ask_for_trust
 
             ask_for_trust(folder, False, False, False)
+    gc.disable()  # there is nothing to collect in a start; the desk lets it begin when the session is open
     from minicode.tui import driver
     from minicode.tui.app import DEMO, MinicodeApp
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -11,7 +12,6 @@ from typing import TYPE_CHECKING, Any, cast
 
 from minicode import __version__, paths
 from minicode.errors import MinicodeError, UsageError
-from minicode.messages import Usage
 from minicode.plan import Plan
 from minicode.text import clean, clean_output
 from minicode.tui.cards import Sessions
@@ -22,10 +22,12 @@ from minicode.tui.status import Repo
 if TYPE_CHECKING:
     from minicode.cli.screen_sessions import KeptAccounts, SessionPast
     from minicode.cli.screen_talk import ScreenTalk
+    from minicode.messages import Usage
     from minicode.start import Started
 
 SHELL_SECONDS = 24 * 3600.0  # of a command of the user's own
 _OUTPUT = 30_000  # bytes of its output that M2 hears of
+_GARBAGE = 5_000, 10, 10  # Python's own first number would look for it eighty times a second while M2 writes
 
 
 class ScreenDesk:
@@ -102,8 +104,11 @@ class ScreenDesk:
             return ScreenTalk(self._plan, start(self._plan))
 
         self._opening = asyncio.create_task(asyncio.to_thread(begin))
-        self._talk = await asyncio.shield(self._opening)  # once begun it has to be closed, whoever leaves meanwhile
-        self._helps = [WordHelp(*word[:4]) for word in await self._talk.helps()]
+        try:
+            self._talk = await asyncio.shield(self._opening)  # once begun it has to be closed, whoever leaves meanwhile
+            self._helps = [WordHelp(*word[:4]) for word in await self._talk.helps()]
+        finally:
+            _collect_garbage()
         return self.opened()
 
     async def go_over(self, key: str, fork: bool = False) -> Opened:
@@ -188,6 +193,14 @@ class ScreenDesk:
 
 def _nothing(text: str) -> None:
     return
+
+
+def _collect_garbage() -> None:
+    """From now on, and never again in what was loaded: to look through that took a tenth of a second, over and over."""
+    if not gc.isenabled():  # only for the program itself, whose start stopped it
+        gc.freeze()
+        gc.set_threshold(*_GARBAGE)
+        gc.enable()
 
 
 class _NotYet:

@@ -18,7 +18,7 @@ from minicode.errors import MinicodeError
 from minicode.ground import Ground
 from minicode.journal import index, store
 from minicode.journal import tree as trees
-from minicode.journal.entry import Entry
+from minicode.journal.entry import Entry, task_of
 from minicode.journal.reader import Summary, branch_to, leaf_of, load, session_files, summaries, summarise
 from minicode.journal.repair import sound
 from minicode.journal.search import KINDS, Query, literal, seconds
@@ -78,7 +78,7 @@ class DiskSessions:
         query = Query(literal(words), words, KINDS, self._project(everywhere))
         found: dict[str, str] = {}
         for hit in islice(index.search(self._places.state, query, _HITS, lambda said: None), _HITS):
-            found.setdefault(hit.path.stem, hit.snippet)
+            found.setdefault(task_of(hit.path.stem)[0] or hit.path.stem, hit.snippet)
         return [Found(*one) for one in found.items()]
 
     async def look(self, id_: str) -> Look:

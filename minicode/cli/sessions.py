@@ -11,7 +11,7 @@ from typing import Any
 
 from minicode import paths
 from minicode.journal import store
-from minicode.journal.entry import Entry
+from minicode.journal.entry import Entry, task_of
 from minicode.journal.reader import branch_to, leaf_of, load, session_files, summaries
 from minicode.plain import brief, warn
 from minicode.repair import NOT_RUN, kind_of, refusal_of
@@ -41,8 +41,11 @@ def list_(folder: Path | None, everywhere: bool, as_json: bool) -> int:
 
 def show(session: str, thinking: bool) -> int:
     """The live branch as text. Damage is said first."""
-    loaded = load(store.find(paths.places().sessions, session))
-    print(f"session {loaded.header.id} · {loaded.header.data.get('folder', '')} · {_local(loaded.header.at)}")
+    path = store.find(paths.places().sessions, session)
+    loaded = load(path)
+    print(clean(f"session {loaded.header.id} · {loaded.header.data.get('folder', '')} · {_local(loaded.header.at)}"))
+    if owner := task_of(path.stem)[0]:
+        print(f"a task of session {owner}")
     if loaded.damaged:
         print(f"damaged: {loaded.damaged} unreadable lines are skipped")
     for entry in branch_to(loaded.entries, leaf_of(loaded.entries)):
@@ -97,26 +100,36 @@ def _told(entry: Entry, thinking: bool) -> list[str]:
             by = "minicode" if data.get("by") == "minicode" else "you"
             return ["", f"[{entry.id}] {by}: {data['text']}"]
         case "reply":
-            lines = []
-            for block in data["content"]:
-                if block["type"] == "thinking" and thinking:
-                    lines.append(f"[{entry.id}] ∴ {block['thinking'].strip()}")
-                elif block["type"] == "text" and block["text"].strip():
-                    lines.append(f"[{entry.id}] M2: {block['text'].strip()}")
-                elif block["type"] == "tool_use":
-                    lines.append(f"[{entry.id}] ● {block['name']} {brief(block['input'])}")
-            return lines
+            return _replied(entry, thinking)
         case "result":
             mark = "✗" if data.get("failed") else "✓"
             return [f"[{entry.id}]   {mark} " + data["text"].strip().replace("\n", "\n        ")]
         case "partial":
             kept = data.get("thinking", "") if thinking else ""
             return [f"[{entry.id}] (cut: {data.get('why', '')}; never sent) {kept}{data.get('text', '')}".rstrip()]
+        case "task" if "usage" not in data:
+            return [f"[{entry.id}]   task {data['task']} ({data['access']}) {data['description']}".rstrip()]
         case "aside":
             return [f"[{entry.id}] aside from {data['by']}: {data['text']}"]
+        case "verify":
+            shown = str(data.get("evidence", "")).strip().replace("\n", "\n        ")
+            words = f"checked by {data['command']}: {data['verdict']}: {data['outcome']}"
+            return [f"[{entry.id}] {words}" + (f"\n        {shown}" if shown else "")]
         case "end" if data.get("reason") != "done":
             return [f"[{entry.id}] the turn ended: {data['reason']} {data.get('error', '')}".rstrip()]
     return []
+
+
+def _replied(entry: Entry, thinking: bool) -> list[str]:
+    lines = []
+    for block in entry.data["content"]:
+        if block["type"] == "thinking" and thinking:
+            lines.append(f"[{entry.id}] ∴ {block['thinking'].strip()}")
+        elif block["type"] == "text" and block["text"].strip():
+            lines.append(f"[{entry.id}] M2: {block['text'].strip()}")
+        elif block["type"] == "tool_use":
+            lines.append(f"[{entry.id}] ● {block['name']} {brief(block['input'])}")
+    return lines
 
 
 def verify(session: str) -> int:

@@ -13,7 +13,7 @@ from minicode import paths, rewinding
 from minicode.journal import store
 from minicode.journal import tree as trees
 from minicode.journal.entry import Entry
-from minicode.journal.reader import leaf_of, load
+from minicode.journal.reader import leaf_of, load, summarise
 from minicode.journal.tree import Node, Said
 from minicode.journal.writer import Journal
 from minicode.plain import stdout_colour
@@ -22,7 +22,8 @@ from minicode.text import clean, count
 
 def tree(session: str, as_json: bool) -> int:
     """Draw the whole tree; as JSON one message a line, in the order they were said."""
-    loaded = load(store.find(paths.places().sessions, session))
+    path = store.find(paths.places().sessions, session)
+    loaded = load(path)
     leaf = leaf_of(loaded.entries)
     if as_json:
         for node in trees.nodes(loaded.entries, leaf):
@@ -31,6 +32,8 @@ def tree(session: str, as_json: bool) -> int:
     print(clean(f"session {loaded.header.id} · {loaded.header.data.get('folder', '')}"))
     for line in drawing(loaded.entries, leaf):
         print(line)
+    for task in store.tasks(path):
+        print(clean(f"task {task.stem}  {about.label if (about := summarise(task)) else '(unreadable)'}"))
     return 0
 
 

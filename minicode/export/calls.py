@@ -66,7 +66,9 @@ def foldable(text: str) -> str:
 def _figure(outcome: Outcome | None) -> str:
     if outcome is None:
         return "no result"
-    said = next((f"{b.passed} passed, {b.failed} failed" for b in outcome.show if isinstance(b, Tests)), "")
+    tests = next((block for block in outcome.show if isinstance(block, Tests)), None)
+    flaky = f", {tests.flaky} flaky" if tests and tests.flaky else ""
+    said = f"{tests.passed} passed, {tests.failed} failed{flaky}" if tests else ""
     if not said and not any(isinstance(block, Diff) for block in outcome.show):
         said = count(outcome.text.strip("\n").count("\n") + 1, "line") if outcome.text.strip() else ""
     return safe(" · ".join(filter(None, (said, duration(outcome.seconds) if outcome.seconds >= 0.05 else ""))))
@@ -98,10 +100,10 @@ def _show(block: Show) -> str:
     match block:
         case Diff(path, diff):
             return f"<div class=diff><div class=file>{safe(path)}</div><pre>{''.join(_changes(diff))}</pre></div>"
-        case Tests(passed, failed, skipped, failures):
-            skips = f", {skipped} skipped" if skipped else ""
+        case Tests(passed, failed, skipped, failures, flaky):
+            skips = f", {flaky} flaky" * bool(flaky) + f", {skipped} skipped" * bool(skipped)
             lines = "".join(f"<pre>{safe(f'{test}: {why}')}</pre>" for test, why in failures)
-            style = "tests bad" if failed else "tests"
+            style = "tests bad" if failed or flaky else "tests"
             return f"<div class='{style}'><b>{passed} passed, {failed} failed{skips}</b>{lines}</div>"
         case Todos(items):
             signs = {"completed": "☑", "in_progress": "▶"}

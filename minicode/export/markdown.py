@@ -135,8 +135,9 @@ def _show(block: Show) -> str:
     match block:
         case Diff(_, diff):
             return fence(diff, "diff")
-        case Tests(passed, failed, skipped, _):
-            return f"Tests: {passed} passed, {failed} failed, {skipped} skipped\n\n"
+        case Tests(passed, failed, skipped, _, flaky):
+            more = f", {flaky} flaky" if flaky else ""
+            return f"Tests: {passed} passed, {failed} failed{more}, {skipped} skipped\n\n"
         case Todos(items):
             boxes = (f"- [{'x' if state == 'completed' else ' '}] {_plain(text)}\n" for text, state in items)
             return "".join(boxes) + "\n"

@@ -166,6 +166,15 @@ def _remark(entry: Entry) -> str:
             return f"{by}: {_text(data, 'text')}"
         case "note":
             return _text(data, "text")
+        case "verify":
+            words = f"Checked by {_text(data, 'command')}: {_text(data, 'verdict')}: {_text(data, 'outcome')}"
+            return f"{words}\n{_text(data, 'evidence')}".rstrip()
+        case "task" if "usage" in data:
+            used = usage_from_json(_dict(data, "usage"))
+            return (
+                f"The task {_text(data, 'task')} was done in a session of its own; its "
+                f"{used.context + used.output:,} tokens are not in the totals. {_text(data, 'description')}"
+            ).rstrip()
         case "refused":
             return f"A prompt was refused: {_text(data, 'reason')}\n{_text(data, 'text')}"
         case "end" if (reason := _text(data, "reason")) not in ("", "done"):

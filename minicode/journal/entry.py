@@ -4,7 +4,8 @@ A line is ASCII JSON, `{"id":"e1k","parent":"e1j","at":"2026-11-22T01:30:00.123Z
 where crc is the CRC-32 of the line without its crc field. The first line is the header, whose kind is "session" and
 whose id is the session's; every other id is "e" and a counter in base 36. Data by kind:
 
-    session   version, folder, minicode (its version), name or null, from (the session it was forked from)
+    session   version, folder, minicode (its version), name or null, from (the session it was forked from), and of a
+              task's session task{session, call, access}
     system    prompt, tools[], facts                     user      text, note?
     reply     messages.reply_to_json                     partial   thinking, text, why: a cut stream, only for display
     intent    call_id, name, arguments, effect           result    call_id, name, text, failed, show[], seconds, blob?
@@ -15,6 +16,7 @@ whose id is the session's; every other id is "e" and a counter in base 36. Data 
     unfold    fold: id of the fold that is undone        files     from, to (trees), by, paths[]: a rewind of the files
     title     title, by                                  name      name
     label     entry, text                                aside     by, text: said while tools ran
+    task      call_id, task: id of its session, access, description; when it ended also reason, steps, usage
     leaf      to: the entry to go on from, null for the start; from; by: rewind, redo, switch; part of no branch
     listing   gist.Gist: what a list of sessions shows, restated now and then near the end; part of no branch
 """
@@ -40,6 +42,7 @@ _CRC = b',"crc":"'
 _TAIL = len(_CRC) + 8 + len(b'"}')
 _PLAIN = re.compile(r"[\w.:+-]{0,320}", re.ASCII)  # what ids, times and kinds are made of: they are shown as they are
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+_TASK = re.compile(r"(\d{8}-\d{6}-[0-9a-z]{6})-t([1-9]\d{0,5})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,17 @@ def session_id() -> str:
     """A new one, sortable by time (UTC): 20261122-013000-k3f9ab."""
     chance = "".join(_DIGITS[byte % 36] for byte in os.urandom(6))
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{chance}"
+
+
+def task_id(session: str, number: int) -> str:
+    """Of the session of its number-th task, from 1. The name is the link: no damage to a file can break it."""
+    return f"{session}-t{number}"
+
+
+def task_of(id_: str) -> tuple[str, int]:
+    """The session that a task works for, and its number; ("", 0) for a session that is no task."""
+    found = _TASK.fullmatch(id_)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 def now() -> str:

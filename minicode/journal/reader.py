@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from minicode.errors import SessionError
-from minicode.journal.entry import ASIDE, START, VERSION, Entry, from_line
+from minicode.journal.entry import ASIDE, START, VERSION, Entry, from_line, task_of
 from minicode.journal.gist import TOLD, Gist
 
 SUFFIX = ".jsonl"
@@ -118,21 +118,23 @@ def branch_to(entries: list[Entry], leaf: str | None) -> list[Entry]:
     return branch[::-1]
 
 
-def summaries(sessions: Path, project: str | None = None) -> list[Summary]:
+def summaries(sessions: Path, project: str | None = None, *, tasks: bool = False) -> list[Summary]:
     """All sessions below the folder, or only those of a project (`paths.slug`), the last updated first.
 
-    Reads a few KB of each file. What is not a session, not a plain file or not ours is left out.
+    tasks: also the sessions of tasks. Reads a few KB of each file. What is not a session, not a plain file or not ours
+    is left out.
     """
-    found = [summary for path in session_files(sessions, project) if (summary := summarise(path))]
+    found = [summary for path in session_files(sessions, project, tasks=tasks) if (summary := summarise(path))]
     return sorted(found, key=lambda s: (s.updated, s.id), reverse=True)
 
 
-def session_files(sessions: Path, project: str | None = None) -> Iterator[Path]:
-    """The session files below the folder: plain files of ours; a link could point anywhere."""
+def session_files(sessions: Path, project: str | None = None, *, tasks: bool = False) -> Iterator[Path]:
+    """The session files below the folder: plain files of ours; a link could point anywhere. tasks: as `summaries`."""
     folders = [project] if project else [e.name for e in _scan(sessions) if e.is_dir(follow_symlinks=False)]
     for folder in folders:
         for item in _scan(sessions / folder):
-            if item.name.endswith(SUFFIX) and item.is_file(follow_symlinks=False):
+            fits = item.name.endswith(SUFFIX) and item.is_file(follow_symlinks=False)
+            if fits and (tasks or not task_of(item.name.removesuffix(SUFFIX))[0]):
                 yield Path(item.path)
 
 

@@ -9,6 +9,9 @@ from minicode.journal.entry import Entry
 from minicode.messages import Json
 
 INTERRUPTED = "interrupted: minicode stopped while this ran; it may have taken effect, check before repeating"
+UNFINISHED = (
+    "interrupted: minicode stopped while this task ran. What it found is kept; go on with it by resume={task!r}"
+)
 NOT_RUN = "did not run: minicode stopped before it started"
 LOST = "lost: the record of this result is damaged; it may have taken effect, check before repeating"
 
@@ -16,18 +19,22 @@ LOST = "lost: the record of this result is damaged; it may have taken effect, ch
 def closing(branch: Sequence[Entry]) -> list[tuple[str, Json]]:
     """The results to append so that each call of the branch's last reply has one, in the order of the calls.
 
-    A call with an intent may have run and is told so; one without an intent did not.
+    A call with an intent may have run and is told so; one without an intent did not. A task can be gone on with.
     """
     last = next((i for i in range(len(branch) - 1, -1, -1) if branch[i].kind == "reply"), None)
     if last is None:
         return []
     results = _by_call(branch[last + 1 :], "result")
     intents = _by_call(branch[last + 1 :], "intent")
+    tasks = _by_call(branch[last + 1 :], "task")
     records: list[tuple[str, Json]] = []
     for call_id, name in calls_of(branch[last]):
-        started = _take(intents, call_id)
+        started, task = _take(intents, call_id), _take(tasks, call_id)
         if not _take(results, call_id):
-            records.append(("result", _failed(call_id, name, INTERRUPTED if started else NOT_RUN)))
+            text = INTERRUPTED if started else NOT_RUN
+            if task:
+                text = UNFINISHED.format(task=str(task.data.get("task", "")))
+            records.append(("result", _failed(call_id, name, text)))
     return records
 
 

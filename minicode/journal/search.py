@@ -181,7 +181,7 @@ def file_of(sessions: Path, project: str, name: str) -> Path:
 
 def _latest_first(sessions: Path, query: Query) -> list[Path]:
     written: list[tuple[float, Path]] = []
-    for path in session_files(sessions, query.project):
+    for path in session_files(sessions, query.project, tasks=True):
         with suppress(FileNotFoundError):
             written.append((path.lstat().st_mtime, path))
     return [path for when, path in sorted(written, reverse=True) if when >= query.since]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from minicode.errors import SessionError, StorageError, UsageError
 from minicode.journal.blobs import Blobs
+from minicode.journal.entry import task_of
 from minicode.journal.lock import Lock
 from minicode.journal.log import sync_folder
-from minicode.journal.reader import Summary, session_files, summaries, summarise
+from minicode.journal.reader import SUFFIX, Summary, session_files, summaries, summarise
 from minicode.journal.writer import Journal
 from minicode.paths import private_dir
 from minicode.text import clean
@@ -22,23 +23,30 @@ _LONGEST = 100  # characters of a name
 def find(sessions: Path, key: str, project: str | None = None) -> Path:
     """The session called `key`: its id, its name, or the unique beginning of its id or of the id's last part.
 
-    Of sessions with the same name, one of `project` (a slug) is preferred. Raises SessionError if there is none, or
-    more than one.
+    Of sessions with the same name, one of `project` (a slug) is preferred; a session to its tasks. Raises SessionError
+    if there is none, or more than one.
     """
-    paths = list(session_files(sessions))
+    paths = list(session_files(sessions, tasks=True))
     found = [path for path in paths if key == path.stem]
     if not found and key:
-        everything = summaries(sessions)
+        everything = summaries(sessions, tasks=True)
         named = [s.path for s in everything if s.gist.name.casefold() == key.casefold()]
         here = [path for path in named if path.parent.name == project]
         readable = [s.path for s in everything]
-        found = here or named or [path for path in readable if _begins(path.stem, key)]
+        begun = [path for path in readable if _begins(path.stem, key)]
+        found = here or named or [path for path in begun if not task_of(path.stem)[0]] or begun
     if not found:
         raise SessionError(f"No session is called {key!r}. `minicode sessions list` shows which there are.")
     if len(found) > 1:
         lines = "\n".join(f"  {_line(s)}" for path in found[:_SHOWN] if (s := summarise(path)))
         raise SessionError(f"{key!r} may be {len(found)} sessions. Say which, by its id:\n{lines}")
     return found[0]
+
+
+def tasks(path: Path) -> list[Path]:
+    """The files of the tasks that a session had, in their order."""
+    found = [one for one in path.parent.glob(f"{path.stem}-t*{SUFFIX}") if task_of(one.stem)[0] == path.stem]
+    return sorted(found, key=lambda one: task_of(one.stem)[1])
 
 
 def latest(sessions: Path, project: str) -> Path | None:
@@ -68,7 +76,7 @@ def rename(path: Path, name: str) -> None:
 
 
 def move(path: Path, root: Path) -> Path:
-    """Put a session with its blobs below another root, as into the trash and back. Returns its new path.
+    """Put a session with its blobs and tasks below another root, as into the trash and back. Returns its new path.
 
     Raises SessionInUse; SessionError if it has gone or is there already; StorageError.
     """
@@ -76,6 +84,8 @@ def move(path: Path, root: Path) -> Path:
     lock = Lock(path)
     try:
         path.lstat()
+        for task in tasks(path):  # first: cut short in between, it can be done again
+            move(task, root)
         private_dir(target.parent)
         if target.exists() or (path.with_suffix(".blobs").exists() and target.with_suffix(".blobs").exists()):
             raise SessionError(f"There is a session {path.stem} in {target.parent} already. It was left as it is.")
@@ -95,9 +105,11 @@ def move(path: Path, root: Path) -> Path:
 
 
 def delete(path: Path) -> None:
-    """Remove a session and its blobs for good. Raises SessionInUse, StorageError."""
+    """Remove a session, its blobs and its tasks for good. Raises SessionInUse, StorageError."""
     lock = Lock(path)
     try:
+        for task in tasks(path):
+            delete(task)
         Blobs.beside(path).delete()
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -114,7 +126,7 @@ def _written(path: Path) -> tuple[int, str]:
 
 
 def _begins(id_: str, key: str) -> bool:
-    return id_.startswith(key) or id_.rpartition("-")[2].startswith(key)
+    return id_.startswith(key) or id_.split("-", 2)[-1].startswith(key)
 
 
 def _line(summary: Summary) -> str:

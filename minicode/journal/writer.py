@@ -49,13 +49,14 @@ class Journal:
         self._silent = RESTATE if log else 0  # bytes since the gist was told; unknown in a file just opened
 
     @classmethod
-    def create(cls, folder: Path, header: Json, entries: Iterable[Entry] = ()) -> Journal:
+    def create(cls, folder: Path, header: Json, entries: Iterable[Entry] = (), id_: str = "") -> Journal:
         """A new session in `folder`. Nothing is on disk before the first user entry.
 
         header: folder (the workspace), minicode (our version), name or None.
-        entries: what a fork takes over, with ids and parents as they were; the last one is the leaf.
+        entries: what a fork takes over, with ids and parents as they were; the last one is the leaf. id_: of the
+        session, by default a new one.
         """
-        return cls._new(folder, header, entries)
+        return cls._new(folder, header, entries, id_)
 
     @classmethod
     def fork(cls, folder: Path | None, header: Json, source: Path) -> Journal:
@@ -77,13 +78,13 @@ class Journal:
         return journal
 
     @classmethod
-    def ephemeral(cls, header: Json, entries: Iterable[Entry] = ()) -> Journal:
+    def ephemeral(cls, header: Json, entries: Iterable[Entry] = (), id_: str = "") -> Journal:
         """The same, never on disk."""
-        return cls._new(None, header, entries)
+        return cls._new(None, header, entries, id_)
 
     @classmethod
-    def _new(cls, folder: Path | None, header: Json, entries: Iterable[Entry]) -> Journal:
-        top = Entry(session_id(), None, now(), "session", {"version": VERSION, **header})
+    def _new(cls, folder: Path | None, header: Json, entries: Iterable[Entry], id_: str = "") -> Journal:
+        top = Entry(id_ or session_id(), None, now(), "session", {"version": VERSION, **header})
         path = folder / f"{top.id}{SUFFIX}" if folder else None
         return cls(path, Loaded(top, list(entries)))
 

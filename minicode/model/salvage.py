@@ -130,14 +130,17 @@ def _value(markup: str, start: int, properties: Mapping[str, Any]) -> tuple[str,
     # A value that lost its closing tag would swallow the parameter after it.
     for inner in _PARAMETER.finditer(markup, start, stop if end else len(markup)):
         if _name(inner) in properties and "</parameter>" not in markup[start : inner.start()]:
-            return _trim(markup[start : inner.start()]), inner.start()
+            return _bare(markup[start : inner.start()]), inner.start()
     if end:
-        return _trim(markup[start:stop]), after
+        value = markup[start:stop]
+        # On lines of its own, or as it is: then a newline at its end is the last one of a file.
+        return _bare(value) if value.startswith("\n") else value, after
     unclosed = _UNCLOSED_END.search(markup, start)
-    return (_trim(markup[start : unclosed.start()]), unclosed.start()) if unclosed else ("", -1)
+    return (_bare(markup[start : unclosed.start()]), unclosed.start()) if unclosed else ("", -1)
 
 
-def _trim(value: str) -> str:
+def _bare(value: str) -> str:
+    """Without the line ends of the markup around it."""
     return value.removeprefix("\n").removesuffix("\n")
 
 

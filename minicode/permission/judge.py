@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Literal
 
 from minicode.permission import reading, rules
+from minicode.permission.domains import domain_rule
 from minicode.permission.readonly import harmless_at
 from minicode.permission.shell import Line, parse
-from minicode.permission.values import NEEDS, Decision, Standing, Wish
+from minicode.permission.values import NEEDS, WEB, Decision, Standing, Wish
 from minicode.sandbox.policy import Grant
 
 _PLAN = "In plan mode nothing is changed."
@@ -18,6 +19,8 @@ def judge(wish: Wish, standing: Standing) -> Decision:
     """As `decide.decide`."""
     if wish.effect == "runs":
         return _Run(wish, standing).decision()
+    if wish.effect == "web":
+        return _web(wish, standing)
     forbidden = _about_file(standing.rules.deny, wish)
     if forbidden:
         return Decision("deny", f"The rule `{forbidden}` forbids it.", rule=forbidden)
@@ -61,6 +64,22 @@ def _write(wish: Wish, standing: Standing) -> Decision:
     return Decision("ask", f"It changes `{wish.path}`." if wish.path else "It changes files.", always=always)
 
 
+def _web(wish: Wish, standing: Standing) -> Decision:
+    """Once a domain the user is asked, in every mode but the one that asks nothing."""
+    if found := domain_rule(standing.rules.deny, wish.tool, wish.domain, strict=True):
+        return Decision("deny", f"The rule `{found}` forbids it.", rule=found)
+    if found := domain_rule(standing.rules.ask, wish.tool, wish.domain, strict=True):
+        return Decision("ask", f"The rule `{found}` wants to be asked.", rule=found)
+    if standing.mode == "bypassPermissions" or (not wish.domain and wish.tool in WEB):
+        return Decision("allow")  # without a domain, the tool itself will say why
+    if found := domain_rule(standing.rules.allow, wish.tool, wish.domain, strict=False):
+        return Decision("allow", rule=found)
+    if not wish.domain:
+        return Decision("ask", "It wants to use the network.", always=wish.tool)
+    what = "send the query to" if wish.tool == "web_search" else "read from"
+    return Decision("ask", f"It wants to {what} {wish.domain}.", always=f"{wish.tool}(domain:{wish.domain})")
+
+
 class _Run:
     """One wish to run something. The command is understood only when something depends on it."""
 
@@ -73,6 +92,7 @@ class _Run:
         if self.needs not in NEEDS or self.contained != "kernel" or (self.needs == "network" and standing.network):
             self.needs = ""
         self.command = str(wish.arguments.get("command") or "") if self.shell else ""
+        self.code = str(wish.arguments.get("code")) if wish.tool.casefold() == "python" else None
         # What a rule keeps from being read could be read by any command: then none is harmless.
         kept = reading.keeps_from_reading((*standing.rules.deny, *standing.rules.ask))
         self.sight = wish.sight if self.shell and not kept else None
@@ -127,7 +147,7 @@ class _Run:
                 if found:
                     return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         if not self.shell:
-            return None
+            return self.opaque()
         if self.unread and (found := reading.committed_rule(self.rules.deny, self.line)):
             return Decision("deny", f"The rule `{found}` forbids it.", rule=found)
         if self.unread and self.unheld and (found := reading.named_rule(self.rules.deny, self.line, self.command)):
@@ -142,6 +162,20 @@ class _Run:
             if found:
                 why = f"Whether the rule `{found}` is about it cannot be seen, for {rules.doubt(self.line)}."
                 return Decision("ask", why, self.grant)
+        return None
+
+    def opaque(self) -> Decision | None:
+        """Code can do whatever a command can, and what it does cannot be seen."""
+        if self.code is None:
+            return None
+        if self.unread and self.unheld:
+            return Decision("ask", f"{self.unkept('No sandbox would hold it')}.", self.grant, rule=self.reader())
+        about = rules.rules_about((*self.rules.deny, *self.rules.ask), self.tool.casefold())
+        if found := next((rule.text for rule in about if rule.pattern), ""):
+            why = f"Whether the rule `{found}` is about it cannot be seen, for code can start any program."
+            return Decision("ask", why, self.grant)
+        if found := reading.named_rule(self.rules.ask, Line(False), self.code):
+            return Decision("ask", f"The rule `{found}` wants to be asked.", self.grant, rule=found)
         return None
 
     def named(self, listed: tuple[str, ...], tool: str) -> str:
@@ -202,5 +236,5 @@ class _Run:
 
     def always(self) -> str:
         if not self.shell:
-            return self.tool
+            return self.tool if self.code is None else ""  # such a rule would be one for whatever can be written in it
         return "" if rules.runs_git(self.line) else rules.exact_rule("bash", self.line, self.sight)

@@ -1,7 +1,8 @@
 """Rules as text, `Tool` or `Tool(pattern)`: what they say, and which wish they are about.
 
 A pattern for `bash`, `network` or `host` is compared with each command of a line: `*` is any text, a last `:*` any
-further words, `\\*` a star. One for a file tool is a glob as .gitignore has them.
+further words, `\\*` a star. One for a file tool is a glob as .gitignore has them, one for a web tool is `domain:`
+with a name behind it, or `*.name` for all below it.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from typing import NamedTuple
 
 from minicode.permission.readonly import harmless_at, only_looks
 from minicode.permission.shell import Line, parse
-from minicode.permission.values import NEEDS, Sight
+from minicode.permission.values import NEEDS, WEB, Sight
 from minicode.workspace.folder import Refused
 from minicode.workspace.glob import covers, glob_filter
 
 COMMANDS = ("bash", *NEEDS)
 # A rule for the first is one for the others as well.
-_FAMILIES = {"edit": ("write", "apply_patch"), "read": ("grep", "glob", "outline", "map")}
+_FAMILIES = {"bash": ("python",), "edit": ("write", "apply_patch"), "read": ("grep", "glob", "outline", "map")}
 _FILES = ("read", "grep", "glob", "outline", "map", "edit", "write", "apply_patch")
+_DOMAIN = re.compile(r"domain:(\*\.)?[a-z0-9_\[][a-z0-9._:\]-]*", re.IGNORECASE)
 _RULE = re.compile(r"([A-Za-z_][\w.-]*)(?:\((.+)\))?", re.DOTALL)
 _ANY = "\1"  # a name that no pattern has in mind
 _DEEPEST, _WIDEST = 5, 200
@@ -75,8 +77,11 @@ def check(rule: str) -> str:
         except Refused as error:
             return f"The rule `{rule}` is not understood: {error}"
         return ""
+    if tool in WEB:
+        wrong = not _DOMAIN.fullmatch(pattern)
+        return f"The rule `{rule}` is not understood: write `{tool}(domain:example.org)`." if wrong else ""
     if tool not in COMMANDS:
-        return f"The rule `{rule}` cannot have a pattern: only {', '.join((*COMMANDS, *_FILES))} take one."
+        return f"The rule `{rule}` cannot have a pattern: only {', '.join((*COMMANDS, *_FILES, *WEB))} take one."
     if "\n" in pattern or (not re.search(r"['\"\\]", pattern) and re.search(r"[;|]|&&", pattern)):
         return f"The rule `{rule}` would never fit: a line is compared command by command. Write one rule for each."
     return ""

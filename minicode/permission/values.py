@@ -10,6 +10,7 @@ from minicode.sandbox.policy import Grant
 # From the strictest to the loosest.
 MODES = ("plan", "default", "acceptEdits", "auto", "bypassPermissions")
 NEEDS = ("network", "host")
+WEB = ("web_fetch", "web_search")  # the tools whose rules are about domains
 # May this name, as a command in the workspace would open it, be read unasked? True: with all that lies below it.
 Sight = Callable[[str, bool], bool]
 # Why not all that these globs are about can be found, to be kept from a command; "" if it can.
@@ -21,7 +22,7 @@ class Wish(NamedTuple):
     is not. path: the file it names, relative to the workspace where it lies in it, "" if it names none. below: it is
     about all that lies in that folder. sight: the eyes of the rules on the disk, which is looked at only when something
     depends on it; None if no command may be taken for harmless. finds: the same, for what commands are not to read.
-    others: path and guarded of every further file.
+    others: path and guarded of every further file. domain: whom in the web it would speak to, "" if that is nobody.
     """
 
     tool: str
@@ -33,6 +34,7 @@ class Wish(NamedTuple):
     sight: Sight | None = None
     finds: Finds = lambda patterns: ""
     others: tuple[tuple[str, str], ...] = ()
+    domain: str = ""
 
 
 class Rules(NamedTuple):

@@ -59,7 +59,7 @@ def launch(argv: Sequence[str], folder: Path, environment: Mapping[str, str], po
         file.write(marshal.dumps(orders))
     os.lseek(descriptor, 0, os.SEEK_SET)
     # The real interpreter, not a virtual environment's link to it, which a command could have changed.
-    python = os.path.realpath(sys.executable)
+    python = os.path.realpath(getattr(sys, "_base_executable", sys.executable))
     script = str(Path(__file__).with_name("confine.py"))
     return Launch((python, "-I", "-S", script, str(descriptor)), environment, (descriptor,))
 

@@ -112,8 +112,9 @@ class MinicodeApp(App[int]):
         screen.look(signs=not themes.plain_signs(self.current_theme))
         screen.transcript.repaint(palette)
         screen.pane.repaint(palette)
-        screen.approval.palette, screen.approval.signs = palette, screen.transcript.look.signs
-        screen.approval.refresh()
+        for panel in (screen.approval, screen.questions):
+            panel.palette, panel.signs = palette, screen.transcript.look.signs
+            panel.refresh()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """In the palette, our own words come first; those that take something are written into the prompt."""
@@ -146,10 +147,6 @@ class MinicodeApp(App[int]):
         return [wrong] if wrong else []
 
     async def action_quit(self) -> None:
-        """What waits in the queue is kept with the draft."""
-        screen = self.conversation
-        if screen.turns and screen.turns.queue:
-            screen.prompt.give("\n\n".join([*screen.turns.queue, *filter(None, [screen.prompt.value])]))
         self.exit(0)
 
     async def on_unmount(self) -> None:

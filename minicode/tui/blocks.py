@@ -107,6 +107,30 @@ class Note(Block):
         return self.text
 
 
+class Checked(Block):
+    """What M2 claimed and what a check showed: lines with their names. style: of the outcome."""
+
+    kind = "note"
+
+    def __init__(self, told: Sequence[tuple[str, str]], style: str) -> None:
+        super().__init__()
+        self.told = told
+        self.style = style
+
+    def lines(self, width: int, look: Look) -> Sequence[Line]:
+        return [
+            Line(
+                (Span(text, self.style if name == "outcome" else ""),),
+                (Span(f"  {name:10}", "dim"),),
+                (Span(" " * 12),),
+            )
+            for name, text in self.told
+        ]
+
+    def words(self) -> str:
+        return "\n".join(text for _, text in self.told)
+
+
 class Thought(Block):
     """One thought of M2's, as it comes. led: the call it led to, in a line. void: it was cut off and does not count."""
 
@@ -146,7 +170,7 @@ class Thought(Block):
     def words(self) -> str:
         return "\n".join([*self._pieces, self._tail]).strip("\n")
 
-    def head(self, look: Look) -> Line:
+    def head(self, look: Look, led: str) -> Line:
         """It in a line: how long, how much, and what it led to."""
         took = [f"{self.seconds:.1f} s"] if self.seconds >= 0.1 else []
         size = f"~{max(round(self._size / 4), 1):,} tokens"  # the server counts them only together with the rest
@@ -158,8 +182,8 @@ class Thought(Block):
         ]
         if self.void:
             parts.append(Span(f" · {self.void}", "warning"))
-        if self.led:
-            parts += [Span(" → ", "dim"), Span(self.led, "dim")]
+        if led:
+            parts += [Span(" → ", "dim"), Span(led, "dim")]
         return Line(tuple(parts), wrap=False)
 
     def shows(self, look: Look) -> str:
@@ -171,11 +195,11 @@ class Thought(Block):
         return "live" if look.thinking == "live" and self.running else "head"
 
     def whole(self, width: int, look: Look) -> list[Row]:
-        """Its rows whoever folded it."""
-        return [*[Row(())] * self.gap, *lay([self.head(look)], width), *self._body(width)]
+        """Its rows whoever folded it; what it led to stands below it."""
+        return [*[Row(())] * self.gap, *lay([self.head(look, led="")], width), *self._body(width)]
 
     def rows(self, width: int, look: Look) -> list[Row]:
-        found = [*[Row(())] * self.gap, *lay([self.head(look)], width)]
+        found = [*[Row(())] * self.gap, *lay([self.head(look, self.led)], width)]
         shows = self.shows(look)
         if shows != "head":
             body = self._body(width)

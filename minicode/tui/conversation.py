@@ -1,41 +1,45 @@
-"""The main screen: transcript, panels, prompt and status line; what a turn shows, and where messages go."""
+"""The main screen: which session is told on it, what the user says, and where messages of its parts go."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import events, on, work
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
-from minicode.events import Asked, CallDone, Denied, Event, TurnEnded
-from minicode.text import count
-from minicode.tui.approval import Approval
-from minicode.tui.bell import Bell
-from minicode.tui.blocks import Look
-from minicode.tui.desk import Desk, Opened
-from minicode.tui.figuring import Figuring
-from minicode.tui.finding import Finding
+from minicode.tui.drafts import Draft
 from minicode.tui.keymap import bindings
-from minicode.tui.panels import Ask, Queue, SearchBar, TodoPanel
 from minicode.tui.prompt import Prompt
-from minicode.tui.sidepane import Paper, SidePane
 from minicode.tui.status import Status
-from minicode.tui.story import Story
-from minicode.tui.talking import Talking
 from minicode.tui.themes import palette_of
-from minicode.tui.transcript import Transcript
-from minicode.tui.turns import Turns
 from minicode.tui.welcome import About, Welcome
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what the first frame does not show is loaded after it
+    from types import ModuleType
+
     from minicode.session import Session
+    from minicode.tui.approval import Approval
+    from minicode.tui.bell import Bell
+    from minicode.tui.blocks import Look
+    from minicode.tui.desk import Desk, Opened
+    from minicode.tui.figuring import Figuring
+    from minicode.tui.finding import Finding
+    from minicode.tui.panels import Ask, Queue, SearchBar, TodoPanel
+    from minicode.tui.question import Question
+    from minicode.tui.showing import Showing
+    from minicode.tui.sidepane import SidePane
+    from minicode.tui.story import Story
+    from minicode.tui.talking import Talking
+    from minicode.tui.transcript import Transcript
+    from minicode.tui.turns import Turns
 
 COMMAND = "command"  # the name of a worker that runs one of the user's own, so that it can be stopped
 _SLICE = 0.005  # seconds of telling an old session before keys are looked at again
@@ -48,12 +52,24 @@ class Conversation(Screen[None]):
     #left { width: 1fr; }
     #left > Transcript { height: 1fr; display: none; }
     #chain { height: 1fr; }
-    Conversation.-told Welcome { display: none; }
-    Conversation.-told #left > Transcript { display: block; }
-    Conversation.-asking Prompt { display: none; }
     """
     AUTO_FOCUS = "Prompt TextArea"
     BINDINGS: ClassVar[list[BindingType]] = [replace(key, action=f"app.key('{key.action}')") for key in bindings("app")]
+
+    # All of this is there when it is furnished.
+    transcript: Transcript
+    pane: SidePane
+    approval: Approval
+    questions: Question
+    todos: TodoPanel
+    ask: Ask
+    queue: Queue
+    search: SearchBar
+    finding: Finding
+    figuring: Figuring
+    talking: Talking
+    story: Story
+    showing: Showing
 
     class Wanted(Message):
         """Something of `words` is to be done."""
@@ -69,20 +85,14 @@ class Conversation(Screen[None]):
         self.turns: Turns | None = None  # None until the session is open and told
         self._held: Turns | None = None  # while it is told once more
         self.keymap: dict[str, str] = {}  # the user's own keys
-        self.talking = Talking(self)
-        self._leaving = False
+        self.leaving = False
         self.prompt = Prompt(desk.words, desk.files, desk.places.history, desk.places.drafts)
-        self.figuring = Figuring(desk)
+        self.status = Status()
+        self.is_furnished = asyncio.Event()
+        self._remarks: list[tuple[str, str, int]] = []  # that nobody could read yet
         self._early = [(first, "send")] if first else []  # what was said before the session was open
 
     def compose(self) -> ComposeResult:
-        palette = palette_of(self.app)
-        self.transcript = Transcript(palette, id="transcript")
-        self.pane = SidePane(self.transcript)
-        self.approval = Approval(palette)
-        self.status = Status()
-        self.finding = Finding(self.transcript)
-        self.story = Story(Paper(self.transcript, self.pane), self.desk.price)
         with Horizontal(id="middle"), Vertical(id="left"):
             yield Welcome(self.desk.sessions)
         yield self.prompt
@@ -90,13 +100,32 @@ class Conversation(Screen[None]):
 
     @property
     def furnished(self) -> bool:
-        return self.approval.is_mounted
+        return self.is_furnished.is_set()
+
+    def _new_story(self) -> Story:
+        from minicode.tui.sidepane import Paper
+        from minicode.tui.story import Story
+
+        return Story(Paper(self.transcript, self.pane), self.desk.price)
 
     async def furnish(self) -> None:
-        """The rest, after the first frame, since none of it is seen in that."""
+        """The rest, after the first frame, since none of it is seen in that. It is loaded while keys are answered."""
+        furniture, showing, talking = await asyncio.to_thread(_load)
+        made = furniture.make(self.desk, palette_of(self.app))
+        self.transcript, self.pane, self.approval = made.transcript, made.pane, made.approval
+        self.questions = made.question
+        self.todos, self.ask, self.queue, self.search = made.todos, made.ask, made.queue, made.search
+        self.finding, self.figuring = made.finding, made.figuring
+        self.talking, self.showing = talking.Talking(self), showing.Showing(self)
+        self.story = self._new_story()
         await self.query_one("#left").mount(self.transcript)
         await self.query_one("#middle").mount(self.pane)
-        await self.mount(TodoPanel(), self.approval, Ask(), Queue(), SearchBar(), before=self.prompt)
+        await self.mount(
+            self.todos, self.approval, self.questions, self.ask, self.queue, self.search, before=self.prompt
+        )
+        self.is_furnished.set()
+        for remark in self._remarks:
+            self.tell(*remark)
 
     # The session
 
@@ -110,13 +139,15 @@ class Conversation(Screen[None]):
         about = About(self.desk.version, opened.model, opened.folder, opened.contained, mode, keys)
         self.query_one(Welcome).describe(about, session.journal.id)
         await self.retell(session)
-        self.turns = Turns(session, self._show, self._changed, before.leave() if before else ())
+        from minicode.tui.turns import Turns
+
+        self.turns = Turns(session, self.showing.show, self.showing.changed, before.leave() if before else ())
         self.prompt.earlier = self.turns.take_last
-        session.jobs.changed = self._jobs_changed
-        self.settle()
+        session.jobs.changed = self.showing.jobs_changed
+        self.showing.settle()
         for number, note in enumerate(opened.notes):
             self.story.note(note, "warning", gap=0 if number else 1)
-        self._look_at_repo()
+        self.showing.look_at_repo()
 
         self.turns.wait_idly()
         self._send_early()
@@ -131,7 +162,7 @@ class Conversation(Screen[None]):
         turns, self.turns = self.turns or self._held, None
         self._held = turns  # also for one that begins before this one is through
         self.transcript.clear()
-        self.story = story = Story(Paper(self.transcript, self.pane), self.desk.price)
+        self.story = story = self._new_story()
         until = time.monotonic() + _SLICE
         for event in session.past():
             story.tell(event)
@@ -142,8 +173,8 @@ class Conversation(Screen[None]):
                 return  # another one has begun
         self.turns, self._held = turns, None
         self._send_early()
-        self.set_class(bool(self.transcript.blocks), "-told")
-        self.query_one(TodoPanel).show(self.story.todos)
+        self.uncover(bool(self.transcript.blocks))
+        self.todos.show(self.story.todos)
         self.pane.begin()
         self.figuring.cost(self.story.cost)
 
@@ -159,12 +190,17 @@ class Conversation(Screen[None]):
         return True
 
     async def leave(self) -> None:
-        """What runs is stopped, and the session closed; nothing is shown of it any more."""
-        self._leaving = True
-        if self.turns:
-            self.turns.stop()
-            await self.turns.done()
-            self.turns.leave()
+        """What runs is stopped, and the session closed; nothing is shown of it any more. What was said and never heard,
+        queued or steered, is kept in front of the draft, which the prompt has left on disk by now."""
+        self.leaving = True
+        unheard = [text for text, _ in self._early]
+        if turns := self.turns or self._held:
+            turns.stop()
+            await turns.done()
+            unheard = [*turns.leave(), *unheard]
+        if unheard:
+            with suppress(OSError):  # the prompt has told that nothing can be kept here
+                await asyncio.to_thread(Draft(self.desk.places.drafts).before, unheard)
         await self.desk.close()
 
     # What the user says
@@ -182,13 +218,22 @@ class Conversation(Screen[None]):
 
     def tell(self, text: str, style: str = "dim", gap: int = 0) -> None:
         """A remark of ours."""
+        if not self.furnished:
+            self._remarks.append((text, style, gap))
+            return
         self._here()
         self.story.note(text, style, gap)
 
     def _here(self) -> None:
         """There is something to see, at the end of the transcript."""
-        self.add_class("-told")
+        self.uncover(True)
         self.transcript.to_end()
+
+    def uncover(self, told: bool) -> None:
+        """The transcript is seen, or nothing was told in it and Welcome is. No class of the screen says so: at each of
+        those all that is on it would be styled anew, and that takes as long as a frame."""
+        self.transcript.display = told
+        self.query_one(Welcome).display = not told
 
     @on(Prompt.Sent)
     def _sent(self, event: Prompt.Sent) -> None:
@@ -218,21 +263,26 @@ class Conversation(Screen[None]):
         self.tell(event.reason, "warning")
 
     def question(self, prompt: str) -> None:
-        self.query_one(Ask).open(prompt)
+        self.ask.open(prompt)
 
-    @on(Ask.Answered)
-    def _answered_question(self, event: Ask.Answered) -> None:
+    def on_ask_answered(self, event: Ask.Answered) -> None:
         self.prompt.focus()
         self.talking.answered(event.text)
 
-    @on(Approval.Answered)
-    def _answered(self, event: Approval.Answered) -> None:
+    def on_approval_answered(self, event: Approval.Answered) -> None:
         if self.turns:
             self.turns.answer(event.call_id, event.answer)
-        self._asking()
+        self.showing.asking()
 
-    @on(Approval.Typed)
-    def _typed(self, event: Approval.Typed) -> None:
+    def on_question_answered(self, event: Question.Answered) -> None:
+        if self.turns:
+            self.turns.session.reply(event.call_id, event.picked)
+        self.showing.asking()
+
+    def on_question_typed(self, event: Question.Typed) -> None:
+        self.prompt.add(event.text)
+
+    def on_approval_typed(self, event: Approval.Typed) -> None:
         """It was meant for the prompt, which is hidden."""
         self.prompt.add(event.text)
 
@@ -243,36 +293,30 @@ class Conversation(Screen[None]):
             self.prompt.add(event.character)
             self.prompt.focus()
 
-    @on(Queue.Taken)
-    def _taken(self, event: Queue.Taken) -> None:
+    def on_queue_taken(self, event: Queue.Taken) -> None:
         if self.turns and event.place < len(self.turns.queue):
             self.prompt.give(self.turns.queue.pop(event.place))
-            self._changed()
+            self.showing.changed()
 
     @on(Welcome.Chosen)
     def _chosen(self, event: Welcome.Chosen) -> None:
         self.work_on("go_over", event.id)
 
-    @on(SearchBar.Wanted)
-    def _wanted(self, event: SearchBar.Wanted) -> None:
-        self.query_one(SearchBar).tell(self.finding.look(event.words, event.by))
+    def on_search_bar_wanted(self, event: SearchBar.Wanted) -> None:
+        self.search.tell(self.finding.look(event.words, event.by))
 
-    @on(Transcript.Searched)
-    def _searched(self, event: Transcript.Searched) -> None:
-        bar = self.query_one(SearchBar)
+    def on_transcript_searched(self, event: Transcript.Searched) -> None:
+        bar = self.search
         bar.tell(self.finding.look(bar.words, event.by))
 
-    @on(SearchBar.Entered)
-    def _entered(self) -> None:
+    def on_search_bar_entered(self) -> None:
         self.transcript.focus()
 
-    @on(SearchBar.Closed)
-    def _search_closed(self) -> None:
+    def on_search_bar_closed(self) -> None:
         self.finding.clear()
         self.prompt.focus()
 
-    @on(Transcript.Marked)
-    def _marked(self, event: Transcript.Marked) -> None:
+    def on_transcript_marked(self, event: Transcript.Marked) -> None:
         if event.control is self.transcript:
             self.pane.mark(event.block)
 
@@ -281,70 +325,16 @@ class Conversation(Screen[None]):
         words = {"mode": "/mode", "thought": "/thinking", "model": "/model", "context": "/context", "cost": "/usage"}
         self.work_on("obey", words.get(event.part, "/status"))
 
-    # What comes of a turn
-
-    def _show(self, event: Event) -> None:
-        if self._leaving:
-            return
-        self.story.show(event)
-        self.figuring.show(event)
-        match event:
-            case Asked():
-                self.approval.ask(event)
-                self._asking()
-                self.ringer.notify(f"{event.call.name} wants to run")
-            case Denied(call) | CallDone(call):
-                self.approval.forget(call.id)
-                self._asking()
-                self.query_one(TodoPanel).show(self.story.todos)
-            case TurnEnded():
-                self.approval.forget()
-                self._asking()
-                self.figuring.cost(self.story.cost)
-                self.ringer.notify("done" if event.reason == "done" else event.error or event.reason)
-                self._look_at_repo()
-                self.settle()
-        self.status.figures = self.figuring.figures
-
-    def _asking(self) -> None:
-        asking = bool(self.approval.waiting)
-        if self.has_class("-asking") != asking:
-            self.set_class(asking, "-asking")
-            (self.approval if asking else self.prompt).focus()
-
-    def _changed(self) -> None:
-        """A turn has begun or ended, or the queue is another."""
-        if self._leaving:
-            return
-        running = bool(self.turns and self.turns.begun)
-        self.prompt.busy = running
-        self.status.run(running)
-        self.query_one(Queue).show(self.turns.queue if self.turns else ())
-        self.settle()
-
-    def _jobs_changed(self) -> None:
-        if self.turns and not self._leaving:
-            run = [job for job in self.turns.session.jobs.views() if not job.fate]
-            self.status.hint(
-                f"{count(len(run), 'command')} in the background: /tasks" if run else "no job runs any more"
-            )
-
-    def settle(self) -> None:
-        """The status line and the title say how things are."""
-        if self.turns is None:
-            return
-        self.status.figures = self.figuring.settled(self.desk.opened())
-        gist = self.turns.session.journal.gist
-        self.ringer.title(f"{'● ' if self.turns.begun else ''}{gist.name or gist.title or 'minicode'}")
-
-    @work(exclusive=True, group="repo", exit_on_error=False)
-    async def _look_at_repo(self) -> None:
-        self.figuring.repo(await self.desk.repo.look())
-        self.settle()
-
     # What it looks like
 
     def look(self, **changes: Any) -> Look:
         look = self.transcript.look._replace(**changes)
         self.transcript.set_look(look)
         return look
+
+
+def _load() -> tuple[ModuleType, ModuleType, ModuleType]:
+    """In a thread."""
+    from minicode.tui import furniture, showing, talking
+
+    return furniture, showing, talking

@@ -6,10 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from minicode.events import Event
-from minicode.messages import Usage
-
 if TYPE_CHECKING:  # what is dear is there when the session is opened, after the first frame
+    from minicode.events import Event
+    from minicode.messages import Usage
     from minicode.session import Session
     from minicode.tui.cards import Sessions
     from minicode.tui.completion import FileNames, WordHelp

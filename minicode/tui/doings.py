@@ -52,7 +52,9 @@ class Answer(Block):
             self._growing.flow.append(text)
 
     def finish(self) -> None:
-        self.running, self._growing = False, None
+        self.running = False
+        if self._growing:
+            self._growing.flow.finish()
 
     def words(self) -> str:
         self._parts = ["".join(self._parts)]
@@ -62,6 +64,8 @@ class Answer(Block):
         from minicode.tui.markdown import render
 
         laid = self._growing.rows(width) if self._growing else lay(render(self.words(), width), width)
+        if not self.running:
+            self._growing = None  # it was kept for this: to make all of a long answer anew would hold the screen up
         found = [*[Row(())] * self.gap, *laid]
         return [*found, *lay([_void()], width)] if self.void else found
 

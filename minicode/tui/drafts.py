@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +22,10 @@ class Draft:
             with suppress(OSError):
                 self._last = self._path.read_bytes().decode("utf-8", "replace")
         return self._last
+
+    def before(self, texts: Sequence[str]) -> None:
+        """Put these in front of what is kept. Raises OSError."""
+        self.write("\n\n".join([*texts, *filter(str.strip, [self.read()])]))
 
     def write(self, text: str) -> None:
         """An empty one is removed, but only if it is ours. Raises OSError; what was there before stays then."""

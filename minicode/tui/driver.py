@@ -20,7 +20,11 @@ from textual.drivers.linux_driver import LinuxDriver
 from minicode.tui.modes import Terminal
 
 _PATIENCE = 3.0  # seconds
-_LONE = 0.04  # seconds after which an Esc that stands alone is the key; Textual takes 0.1 to 0.2
+# Seconds after which an Esc that stands alone is the key, and no longer the begin of another one that a slow line cut
+# in two. Textual takes 0.1 to 0.2.
+_LONE = 0.05 if os.environ.get("SSH_CONNECTION") else 0.025
+_SILENCE = 1.5  # seconds in which nothing of a paste comes
+_KEY = 8  # characters that a key may send
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 
 
@@ -64,7 +68,7 @@ class ScreenDriver(LinuxDriver):
         parser, pastes = XTermParser(self._debug), _Pastes()
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         first = True
-        hurry = 0.0  # till then what was read may be the begin of more
+        hurry = heard = 0.0  # till then what was read may be the begin of more; when anything came last
         self._wait_for_focus()
         while not self.exit_event.is_set():
             now = time.monotonic()
@@ -78,7 +82,7 @@ class ScreenDriver(LinuxDriver):
                 if data == b"\x1b" and not pastes.inside and not select.select([0], [], [], _LONE)[0]:
                     self.process_message(events.Key("escape", "\x1b"))
                     continue
-                hurry = now + 2 * constants.ESCAPE_DELAY
+                hurry, heard = now + 2 * constants.ESCAPE_DELAY, now
                 if first:  # typed before the terminal was ours, which made a newline of Enter
                     data, first = data.replace(b"\n", b"\r"), False
                 for pasted, text in pastes.split(decode(data)):
@@ -87,6 +91,8 @@ class ScreenDriver(LinuxDriver):
                     elif text:  # the parser takes "" for the end of all, and Alt with Enter for Enter
                         for event in parser.feed(text.replace("\x1b\r", "\x1b[13;3u")):
                             self.process_message(event)
+            elif pastes.inside and now - heard > _SILENCE and (text := pastes.fell_silent()):
+                self.process_message(events.Paste(text.replace("\0", "")))
             for event in parser.tick():
                 self.process_message(event)
 
@@ -100,17 +106,24 @@ class ScreenDriver(LinuxDriver):
 
 
 class _Pastes:
-    """Tells what was pasted from what was typed."""
+    """Tells what was pasted from what was typed. A paste whose end is lost must not swallow the keyboard: after a
+    silence what came of it is shown, and if it is but a key that comes then, it is over. More than a key goes on with
+    it, for on a slow line a paste may pause, and a newline in it must not become Enter."""
 
     def __init__(self) -> None:
         self.inside = False
+        self._silent = False
         self._parts: list[str] = []
         self._held = ""  # the end of what came, which may be the first half of a mark
 
     def split(self, text: str) -> Iterator[tuple[bool, str]]:
         """(pasted, text) for each piece; a paste comes when all of it is there."""
+        key = len(text) <= _KEY
         text = self._held + text
         self._held = ""
+        if self._silent and key and _END not in text:
+            self.inside = False
+        self._silent = False
         while self.inside or _BEGIN in text:
             before, mark, rest = text.partition(_END if self.inside else _BEGIN)
             if not mark:
@@ -124,7 +137,16 @@ class _Pastes:
         for size in (5, 4, 3):  # less of it may be a key that is whole
             if text.endswith(_BEGIN[:size]):
                 text, self._held = text[:-size], text[-size:]
-        yield False, text
+        yield False, text.replace(_END, "")
+
+    def fell_silent(self) -> str:
+        """What came of a paste so far, which is shown now; "" if there is nothing new of it."""
+        self._silent = True
+        text = "".join((*self._parts, self._held))
+        self._parts.clear()
+        size = next((size for size in range(len(_END) - 1, 0, -1) if text.endswith(_END[:size])), 0)
+        self._held = text[len(text) - size :]
+        return text[: len(text) - size]
 
 
 class _Lasting:

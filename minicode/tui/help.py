@@ -20,7 +20,8 @@ _PLACES = {
     "prompt": "Writing",
     "app": "Anywhere",
     "transcript": "In the transcript",
-    "approval": "When M2 asks",
+    "approval": "When M2 wants to run something",
+    "question": "When M2 asks you something",
     "search": "Searching",
 }
 # What is no key of its own.

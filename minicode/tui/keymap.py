@@ -18,7 +18,8 @@ from minicode.text import clean
 
 class Action(NamedTuple):
     """id: the name in keybindings.json. keys: the default ones, in Textual's words, by commas. does: the action that
-    the widget or the app of `where` has. where: "app", "prompt", "transcript", "approval" or "search"."""
+    the widget or the app of `where` has. where: "app", "prompt", "transcript", "approval", "question" or
+    "search"."""
 
     id: str
     keys: str
@@ -69,6 +70,10 @@ ACTIONS = (
     Action("call-down", "space", "page_down", "more of the call (also Page Down)", "approval"),
     Action("call-up", "b", "page_up", "back in the call (also Page Up)", "approval"),
     Action("raw", "r", "raw", "the call as M2 wrote it, or as a change", "approval"),
+    Action("option-up", "up", "move(-1)", "the option above", "question"),
+    Action("option-down", "down", "move(1)", "the option below", "question"),
+    Action("option-mark", "space", "check", "mark the option, of several", "question"),
+    Action("option-take", "enter", "choose", "answer with it; letters begin your own words", "question"),
 )
 _MODIFIERS = {name: name for name in ("ctrl", "alt", "shift", "super", "meta", "hyper")}
 _MODIFIERS |= {"control": "ctrl", "ctl": "ctrl", "option": "alt", "opt": "alt", "cmd": "super", "command": "super"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 from minicode.tui.conversation import Conversation
-from minicode.tui.panels import Ask, SearchBar, TodoPanel
 
 TWICE = 1.5  # seconds between two presses of a key that belong together
 MODES = ("default", "acceptEdits", "auto", "plan")
@@ -25,13 +24,13 @@ class Keys:
     def interrupt(self) -> None:
         """What is open closes; else what runs stops at once; else, twice, back in time."""
         screen = self._screen
-        bar = screen.query_one(SearchBar)
+        bar = screen.search
         if screen.prompt.close():
             return
         if bar.has_class("-shown"):
             bar.action_close()
-        elif screen.query_one(Ask).has_class("-shown"):
-            screen.query_one(Ask).action_nothing()
+        elif screen.ask.has_class("-shown"):
+            screen.ask.action_nothing()
         elif screen.stop():
             return
         elif not screen.prompt.has_focus_within:
@@ -45,7 +44,7 @@ class Keys:
         if selected := screen.get_selected_text():
             screen.app.copy_to_clipboard(selected)
             screen.clear_selection()
-        elif not screen.approval.waiting and screen.prompt.clear():
+        elif not screen.showing.panel and screen.prompt.clear():
             self._pressed.pop("clear_or_quit", None)
         elif self._twice("clear_or_quit"):
             screen.run_worker(screen.app.action_quit())
@@ -61,7 +60,7 @@ class Keys:
             gate = turns.session.gate
             place = MODES.index(gate.standing.mode) + 1 if gate.standing.mode in MODES else 0
             gate.standing = gate.standing._replace(mode=MODES[place % len(MODES)])
-            self._screen.settle()
+            self._screen.showing.settle()
 
     def next_thinking(self) -> None:
         self._screen.work_on("obey", "/thinking")
@@ -70,7 +69,7 @@ class Keys:
         self._screen.look(opened=not self._screen.transcript.look.opened)
 
     def todos(self) -> None:
-        panel = self._screen.query_one(TodoPanel)
+        panel = self._screen.todos
         panel.show(self._screen.story.todos)
         panel.toggle_class("-shown")
 
@@ -83,7 +82,7 @@ class Keys:
         self._screen.app.action_command_palette()
 
     def search(self) -> None:
-        self._screen.query_one(SearchBar).open()
+        self._screen.search.open()
 
     def redraw(self) -> None:
         self._screen.transcript.repaint()
@@ -93,14 +92,14 @@ class Keys:
         self._screen.app.action_suspend_process()
 
     def page_up(self) -> None:
-        if self._screen.approval.waiting:
-            self._screen.approval.action_page_up()
+        if panel := self._screen.showing.panel:
+            panel.action_page_up()
         else:
             self._screen.transcript.scroll_page_up(animate=False)
 
     def page_down(self) -> None:
-        if self._screen.approval.waiting:
-            self._screen.approval.action_page_down()
+        if panel := self._screen.showing.panel:
+            panel.action_page_down()
         else:
             self._screen.transcript.scroll_page_down(animate=False)
 

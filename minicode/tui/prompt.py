@@ -157,7 +157,6 @@ class Prompt(Widget):
 
     def watch_busy(self) -> None:
         self._area.placeholder = Content(BUSY if self.busy else IDLE)
-        self.set_class(self.busy, "-busy")
 
     # What the keys do.
 

@@ -138,12 +138,12 @@ def _wrapped(spans: tuple[Span, ...], room: int, later: int) -> Iterator[tuple[t
     if len(text) <= room and (text.isascii() or cell_len(text) <= room):
         yield spans, -1
         return
-    begin = 0
+    begin, cut = 0, _Cutter(spans).cut
     while True:
         ahead = text[begin : begin + 4 * room + 4]
         end = begin + (_fitting(ahead, room) or _fitting(ahead, 2))  # a wide letter in a room of one cell
         if end >= len(text):
-            yield _slice(spans, begin, len(text)), -1
+            yield cut(begin, len(text)), -1
             return
         seam = end if text[end] == " " else text.rfind(" ", begin, end)
         stop = seam + 1
@@ -152,21 +152,34 @@ def _wrapped(spans: tuple[Span, ...], room: int, later: int) -> Iterator[tuple[t
             while stop < len(text) and text[stop] == " ":
                 stop += 1
             if stop == len(text):
-                yield _slice(spans, begin, seam), -1
+                yield cut(begin, seam), -1
                 return
-            yield _slice(spans, begin, seam), stop - seam
+            yield cut(begin, seam), stop - seam
             begin = stop
         else:
-            yield _slice(spans, begin, end), 0
+            yield cut(begin, end), 0
             begin = end
         room = later
 
 
-def _slice(spans: tuple[Span, ...], begin: int, end: int) -> tuple[Span, ...]:
-    found: list[Span] = []
-    at = 0
-    for text, style in spans:
-        if at < end and at + len(text) > begin:
+class _Cutter:
+    """Cuts spans from the left to the right, and looks at each of them once."""
+
+    def __init__(self, spans: tuple[Span, ...]) -> None:
+        self._spans = spans
+        self._first, self._at = 0, 0  # the first one that is not behind us, and where it begins
+
+    def cut(self, begin: int, end: int) -> tuple[Span, ...]:
+        """What lies between two characters; begin is never before the last one."""
+        spans = self._spans
+        while self._first < len(spans) and self._at + len(spans[self._first].text) <= begin:
+            self._at += len(spans[self._first].text)
+            self._first += 1
+        found: list[Span] = []
+        number, at = self._first, self._at
+        while number < len(spans) and at < end:
+            text, style = spans[number]
             found.append(Span(text[max(begin - at, 0) : end - at], style))
-        at += len(text)
-    return tuple(found)
+            at += len(text)
+            number += 1
+        return tuple(found)

@@ -129,6 +129,7 @@ def _tests(tests: shown.Tests, opened: bool, signs: bool) -> Iterator[Line]:
 def _counts(tests: shown.Tests, signs: bool) -> Line:
     kinds = (
         (tests.failed, "failed", "✗", "bad"),
+        (tests.flaky, "flaky", "≈", "warning"),
         (tests.passed, "passed", "✓", "good"),
         (tests.skipped, "skipped", "", "dim"),
     )

@@ -17,6 +17,7 @@ from minicode.events import (
     Event,
     Folded,
     Noted,
+    Questioned,
     ReplyDone,
     Retrying,
     StepStarted,
@@ -24,12 +25,13 @@ from minicode.events import (
     ThinkingDelta,
     TurnEnded,
     TurnStarted,
+    Verified,
     Withdrawn,
 )
 from minicode.messages import Call, Reply, Usage
 from minicode.show import REPAIRED, Line, Output, Show, Tests, Todos
 from minicode.text import clean, count
-from minicode.tui.blocks import Block, Note, Said, Thought
+from minicode.tui.blocks import Block, Checked, Note, Said, Thought
 from minicode.tui.doings import Answer, Doing
 
 _REASONS = {
@@ -41,6 +43,14 @@ _REASONS = {
 }
 
 
+# How begins what M2 is told of a call that came to no end, and what its reader is told.
+_TOLD_M2 = {
+    "interrupted: this was stopped": "stopped; it may have taken effect",
+    "interrupted: minicode stopped": "cut off with minicode; it may have taken effect",
+    "did not run: it was interrupted": "did not run",
+    "did not run: minicode stopped": "did not run",
+    "lost: the record of this result": "the record of its result is damaged",
+}
 NEW, STEER = "❯", "↳"  # the marks of what the user said, between turns and to one that runs
 
 
@@ -123,6 +133,10 @@ class Story:
                 doing = self._doing(call)
                 doing.state = "wait"
                 self._paper.touch(doing)
+            case Questioned(call_id):
+                if doing := self._find(call_id):
+                    doing.state = "wait"
+                    self._paper.touch(doing)
             case Denied(call, reason, by):
                 doing = self._doing(call)
                 doing.state, doing.reason = "no", clean(f"{by}: {reason}")
@@ -137,6 +151,8 @@ class Story:
                     self.note(text, "bad")
             case Folded(_, _, before, after, thoughts, clipped):
                 self.note(plain.folded(before, after, thoughts, clipped), gap=1)
+            case Verified():
+                self._add(Checked(plain.verified(event), "good" if event.verdict == "passed" else "bad"))
             case Noted(level, text):
                 self.note(text, {"info": "dim", "error": "bad"}.get(level, "warning"))
             case TurnEnded():
@@ -290,15 +306,17 @@ def _read(text: str) -> str:
 
 def summary(show: tuple[Show, ...], text: str, failed: bool) -> str:
     """What a call came to, in a few words."""
+    first = next((line for line in text.split("\n") if line.strip()), "").strip()
+    if failed and (short := next((short for told, short in _TOLD_M2.items() if first.startswith(told)), "")):
+        return short
     for block in show:
         match block:
-            case Tests(passed, bad, skipped):
-                kinds = ((bad, "failed"), (passed, "passed"), (skipped, "skipped"))
+            case Tests(passed, bad, skipped, _, flaky):
+                kinds = ((bad, "failed"), (flaky, "flaky"), (passed, "passed"), (skipped, "skipped"))
                 return ", ".join(f"{number:,} {word}" for number, word in kinds if number) or "no test ran"
             case Output(said):
                 last = text.rstrip().rpartition("\n")[2]
                 return last.strip("[]") if last.startswith("[") else count(said.count("\n") + 1, "line")
             case Line(words) if not failed:
                 return words.strip().split("\n")[0][:120]
-    first = next((line for line in text.split("\n") if line.strip()), "").strip()
     return first[:120] if failed or not show else ""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from textual.app import App
 
-from minicode.events import Event
-from minicode.tui.prompt import Prompt
-from minicode.tui.story import Story
+if TYPE_CHECKING:
+    from minicode.events import Event
+    from minicode.tui.prompt import Prompt
+    from minicode.tui.story import Story
 
 
 class Stage(Protocol):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Collection, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -209,7 +207,7 @@ def first_theme(wanted: str, known: Collection[str], env: Mapping[str, str]) -> 
     name = _fitting(env)
     if not wanted:
         return name, ""
-    near = get_close_matches(wanted, known, n=1, cutoff=0.5)
+    near = _near(wanted, known, 0.5)
     hint = f"Did you mean `{near[0]}`?" if near else "`/theme` shows them all."
     return name, f"There is no theme `{clean(wanted)}`; `{name}` is used. {hint}"
 
@@ -247,7 +245,15 @@ def load_themes(folder: Path) -> tuple[list[Theme], list[str]]:
     return list(themes.values()), problems
 
 
+def _near(wanted: str, known: Collection[str], cutoff: float = 0.6) -> list[str]:
+    from difflib import get_close_matches  # for those who mistyped
+
+    return get_close_matches(wanted, known, n=1, cutoff=cutoff)
+
+
 def _read(file: Path) -> tuple[Theme | None, list[str]]:
+    import tomllib  # for those who have a theme of their own
+
     try:
         with file.open("rb") as opened:
             data = opened.read(_BYTES + 1)
@@ -263,7 +269,7 @@ def _read(file: Path) -> tuple[Theme | None, list[str]]:
     problems: list[str] = []
     for key in table:
         if key not in _KEYS:
-            near = get_close_matches(key, _KEYS, n=1)
+            near = _near(key, _KEYS)
             hint = f"Did you mean `{near[0]}`?" if near else f"A theme has {', '.join(_KEYS)}."
             problems.append(f"unknown key `{clean(key)}`. {hint}")
     dark = table.get("dark", True)

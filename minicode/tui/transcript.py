@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
+import time
 from typing import ClassVar
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from minicode.text import clean
+from minicode.tui import thumb
 from minicode.tui.blocks import Block, Look
 from minicode.tui.copying import copied, row_of
 from minicode.tui.keymap import bindings
@@ -24,10 +24,10 @@ from minicode.tui.painting import Hits, paint
 from minicode.tui.palette import Palette
 from minicode.tui.pile import Pile
 from minicode.tui.rows import Row
+from minicode.tui.strips import MARGIN, Strips, edged
 
-_KEPT_STRIPS = 2_000
-_MARGIN = 1  # cells at the left, for the bar of what is marked; no padding, where Textual knows no place in the text
-FLUSH = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 12  # seconds between two looks at what came
+# Seconds between two looks at what came; and how many times as long as the last look took one waits at least.
+FLUSH, REST = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 20, 1.5
 
 
 class Transcript(ScrollView, can_focus=True):
@@ -74,10 +74,12 @@ class Transcript(ScrollView, can_focus=True):
         self.hits = Hits()
         self.marked: Block | None = None
         self.following = True
-        self._strips: OrderedDict[tuple[int, int], tuple[Row, Strip]] = OrderedDict()  # valid for that very row
+        self._strips = Strips()
         self._dirty: set[int] = set()
         self._flushing = False
         self._laying = False
+        self._worked = 0.0  # seconds, since the last look
+        self._style = Style()  # ours, as long as lines are painted
 
     # What its owner does
 
@@ -92,6 +94,7 @@ class Transcript(ScrollView, can_focus=True):
         self._soon()
 
     def clear(self) -> None:
+        self._unselect()
         self.pile.clear()
         self.mark(None)
         self.hits = Hits()
@@ -151,7 +154,7 @@ class Transcript(ScrollView, can_focus=True):
 
     @property
     def _columns(self) -> int:
-        return max(self.scrollable_content_region.width - _MARGIN, 1)
+        return max(self.scrollable_content_region.width - MARGIN, 1)
 
     @property
     def _lines(self) -> int:
@@ -166,8 +169,7 @@ class Transcript(ScrollView, can_focus=True):
         self.pile.columns = self._columns
         self.pile.again()
         self._strips.clear()
-        if self.text_selection:
-            self.screen.clear_selection()  # its rows are others now
+        self._unselect()
         if place:
             number, row = place
             place = number, row * len(self.pile.rows(number)) // before
@@ -177,11 +179,12 @@ class Transcript(ScrollView, can_focus=True):
     def _soon(self) -> None:
         if not self._flushing and self.is_attached:
             self._flushing = True
-            self.set_timer(FLUSH, self.flush)
+            self.set_timer(max(FLUSH, REST * self._worked), self.flush)
 
     def flush(self) -> None:
         """Show what has changed since the last time."""
         self._flushing = False
+        began = time.thread_time()
         before = self.virtual_size, self.scroll_offset, len(self.pile)
         place = None if self.following else self.pile.place(self.scroll_offset.y)
         dirty = [number for number in self._dirty if number < len(self.blocks)]
@@ -193,6 +196,7 @@ class Transcript(ScrollView, can_focus=True):
                 self.refresh_lines(self.pile.top(number), self.pile.height(number))
         else:
             self.refresh()
+        self._worked = time.thread_time() - began
 
     def _arrange(self, place: tuple[int, int] | None = None, lead: int = 0) -> None:
         """What is in view has its true height, the whole its size, and the end is followed. If it is not: place (block,
@@ -204,18 +208,16 @@ class Transcript(ScrollView, can_focus=True):
             y = self._lay_end() if self.following else self._lay_view(place, lead)
             last = max(self.pile.total - self._lines, 0)
             self.following = self.following or y >= last
-            self._grown()
+            self._grown(min(y, last))
             if self.scroll_offset.y != min(y, last):
                 self.scroll_to(y=min(y, last), animate=False)
         finally:
             self._laying = False
 
-    def _grown(self) -> None:
+    def _grown(self, position: int) -> None:
         """The whole is as high as it is: told to the scrollbar alone, for nothing on the screen has to be arranged."""
-        size = Size(self._columns, self.pile.total)
-        if self.virtual_size != size:
-            self.set_reactive(Transcript.virtual_size, size)
-            self.vertical_scrollbar.window_virtual_size = size.height
+        self.set_reactive(Transcript.virtual_size, Size(self._columns, self.pile.total))
+        thumb.move(self.vertical_scrollbar, self.pile.total, position)
 
     def _lay_end(self) -> int:
         """Returns the row at the top of the screen, as `_lay_view` does. A screen more is laid out than is seen: what
@@ -254,43 +256,41 @@ class Transcript(ScrollView, can_focus=True):
             self.following = round(new_value) >= min(self.pile.total - self._lines, self.max_scroll_y)
             self._arrange()
 
+    def render_lines(self, crop: Region) -> list[Strip]:
+        began = time.thread_time()
+        self._style = self.rich_style  # dear to ask for, and the same for all of them
+        lines = super().render_lines(crop)
+        self._worked += time.thread_time() - began
+        return lines
+
     def render_line(self, y: int) -> Strip:
         number, row = self.pile.place(self.scroll_offset.y + y) or (len(self.blocks), 0)
         rows = self.pile.rows(number) if number < len(self.blocks) else []
         if row >= len(rows):  # below the end; or it shrank, and the next flush will tell
-            return self._strip([], number, row)
-        key = (number, row)
-        painted = self._strips.get(key)
-        if painted is None or painted[0] is not rows[row]:
-            painted = self._strips[key] = rows[row], self._painted(number, row, rows)
-            if len(self._strips) > _KEPT_STRIPS:
-                self._strips.popitem(last=False)
-        return painted[1]
+            return edged([], self._columns, row_of(number, row), self._style)
+        alone = not self.hits.words  # a hit may begin in the row before
+        return self._strips.of((number, row), rows[row], alone, lambda: self._painted(number, row, rows))
 
     def _painted(self, number: int, place: int, rows: list[Row]) -> Strip:
         row, block = rows[place], self.blocks[number]
         selected = self.text_selection.get_span(row_of(number, place)) if self.text_selection else None
         hits = self.hits.of(number, place, rows)
-        segments = paint(row, self._columns, self.palette, self.rich_style, hits, selected)
-        linked = False
+        segments = paint(row, self._columns, self.palette, self._style, hits, selected)
+        bar = None
         if self.marked is not None and row.spans:
             same = block.step and block.step == self.marked.step and block.kind in ("thought", "call")
-            linked = block is self.marked or bool(same)
-        return self._strip(segments, number, place, linked)
-
-    def _strip(self, segments: list[Segment], number: int, place: int, marked: bool = False) -> Strip:
-        """With its margin. Each cell of it says for the selection where it is."""
-        y, style = row_of(number, place), self.rich_style
-        margin = Segment("▎", style + self.palette.style("mark")) if marked else Segment(" " * _MARGIN, style)
-        margin = Segment(margin.text, (margin.style or style) + Style.from_meta({"offset": (0, y)}))
-        text = Strip(segments or [Segment(" " * self._columns, style)], self._columns).apply_offsets(0, y)
-        return Strip([margin, *text], self._columns + _MARGIN)
+            bar = self.palette.style("mark") if same or block is self.marked else None
+        return edged(segments, self._columns, row_of(number, place), self._style, bar)
 
     # Mouse, selection, keys
 
     @property
     def allow_select(self) -> bool:
         return True
+
+    def _unselect(self) -> None:
+        if self.text_selection:
+            self.screen.clear_selection()  # its rows are others now
 
     def selection_updated(self, selection: Selection | None) -> None:
         self.repaint()

@@ -25,6 +25,7 @@ def begin(screen: Conversation, what: str, *arguments: Any) -> None:
 
 async def _whole(screen: Conversation, what: str, *arguments: Any) -> None:
     try:
+        await screen.is_furnished.wait()
         await globals()[what](screen, *arguments)
     except asyncio.CancelledError:
         if screen.app.is_running:
@@ -55,7 +56,7 @@ async def obey(screen: Conversation, line: str) -> None:
         screen.tell(line, "strong", gap=1)
         for said in list(screen.talking.said):
             screen.tell(said)
-    screen.settle()
+    screen.showing.settle()
 
 
 async def show_help(screen: Conversation, rest: str = "") -> None:
@@ -100,7 +101,7 @@ async def rewind(screen: Conversation, rest: str = "") -> None:
         screen.tell(str(error), "bad")
         return
     await screen.retell(screen.desk.opened().session)
-    screen.settle()
+    screen.showing.settle()
     for line in lines:
         screen.tell(line)
     if back.conversation:

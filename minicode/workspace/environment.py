@@ -31,9 +31,11 @@ _NEVER = frozenset(
     (
         *("PYTHONSTARTUP", "PYTHONINSPECT", "PERL5OPT", "RUBYOPT", "XDG_RUNTIME_DIR"),
         *("CDPATH", "RIPGREP_CONFIG_PATH"),  # a command would not be what it reads like
+        "PYTEST_CURRENT_TEST",
     )
 )
-_NEVER_BEGIN = ("LD_", "DYLD_", "MINIMAX_")
+# Tests that are run here are no part of a run of tests in which we may be.
+_NEVER_BEGIN = ("LD_", "DYLD_", "MINIMAX_", "PYTEST_XDIST_")
 _QUIET = {
     "TERM": "dumb",
     "NO_COLOR": "1",

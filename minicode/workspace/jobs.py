@@ -3,188 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from minicode.sandbox.policy import Grant
 from minicode.workspace.folder import Refused
-from minicode.workspace.output import Kept
-from minicode.workspace.processes import Finished, Signal
+from minicode.workspace.job import Job, Launch, View
 
 MOST = 16  # that run, and as many that have ended
 EARLY = 0.25  # seconds in which a command that cannot work mostly ends
-_GRACE = 2.0  # seconds between INT and TERM
 _LAST_GRACE = 0.4  # seconds between TERM and KILL at the end of the session, which may not take long
-_SILENCE = 1.0  # seconds after which a line that has no end is taken for a prompt
-_PAUSE = 0.1  # seconds between two looks for a pattern
-_LINE = 500  # characters of a line in which a pattern is looked for
 
-Launch = Callable[..., Awaitable[Finished]]  # `Processes.run` with the program and the folder
 Watched = Callable[[Callable[[str], None], str], AbstractContextManager[Any]]  # `Workspace.watched`
 
 
-class View(NamedTuple):
-    """A job as it is now. seconds: how long it ran, or runs. fate: how it ended, "" while it runs."""
-
-    id: int
-    command: str
-    seconds: float
-    fate: str = ""
-    call_id: str = ""
-
-
-class Job:
-    """One command. id: counted from 1; 0 as long as a call waits for its end. alarms: what it changed that only the
-    user may change. told: the model knows that it ended."""
-
-    def __init__(self, command: str, call_id: str, grant: Grant) -> None:
-        self.id = 0
-        self.command, self.call_id, self.grant = command, call_id, grant
-        self.kept = Kept()
-        self.alarms: list[str] = []
-        self.told = False
-        self.listeners: set[Callable[[bytes], None]] = set()
-        self.away = asyncio.Event()  # somebody wants it in the background
-        self._begun, self._ended, self._spoke = time.monotonic(), 0.0, 0.0
-        self._read = 0
-        self._grew = asyncio.Event()
-        self._signal: Signal | None = None
-        self._stopped = False
-        self._input = -1
-
-    def start(self, launch: Launch, seconds: float | None, *, talks: bool = False) -> None:
-        """talks: its stdin is a pipe for `send`, else it is empty."""
-        self.task = asyncio.create_task(self._live(launch, seconds, talks))
-
-    async def _live(self, launch: Launch, seconds: float | None, talks: bool) -> Finished:
-        stdin: bytes | int = b""
-        if talks:
-            stdin, self._input = os.pipe()
-            os.set_blocking(self._input, False)
-        try:
-            return await launch(
-                seconds=seconds, stdin=stdin, kept=self.kept, on_output=self._heard, on_start=self._has_started
-            )
-        finally:
-            if isinstance(stdin, int):
-                os.close(stdin)
-            self._close_input()
-            self._ended = time.monotonic()
-            self._grew.set()
-
-    def _has_started(self, how: Signal) -> None:
-        self._signal = how
-
-    def _heard(self, data: bytes) -> None:
-        self._spoke = time.monotonic()
-        for listener in self.listeners:
-            listener(data)
-        self._grew.set()
-        self._grew = asyncio.Event()
-
-    @property
-    def running(self) -> bool:
-        return not self.task.done()
-
-    @property
-    def seconds(self) -> float:
-        return (self._ended or time.monotonic()) - self._begun
-
-    @property
-    def finished(self) -> Finished | None:
-        """None while it runs, and if it was stopped. Raises what kept it from starting."""
-        return None if self.running or self.task.cancelled() else self.task.result()
-
-    @property
-    def fate(self) -> str:
-        """How it ended, "" while it runs."""
-        if self.running:
-            return ""
-        if self.task.cancelled() or self._stopped:
-            return "stopped"
-        if error := self.task.exception():
-            return f"did not start: {error}"
-        return fate_of(self.task.result())
-
-    @property
-    def unread(self) -> int:
-        return self.kept.total - self._read
-
-    def read(self, *, torn: bool = False) -> bytes:
-        """What it printed since the last time. A line that goes on is left for the next unless it is a prompt, or
-        `torn` is wanted."""
-        data, end = self.kept.since(self._read), self.kept.total
-        if self.running and not torn and time.monotonic() - self._spoke < _SILENCE:
-            # What is torn could be half a letter, or half a secret.
-            whole = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
-            data, end = data[:whole], end - (len(data) - whole)
-        self._read = end
-        self.told |= not self.running
-        return data
-
-    async def wait(self, pattern: str, seconds: float) -> bool:
-        """Until it ends, or a line since the last `read` holds the pattern: a text, or a simple regular expression.
-        False if neither happened in time. Raises Refused for a pattern that could take for ever."""
-        found = _finder(pattern)
-        at, end = self._read, time.monotonic() + seconds
-        while self.running:
-            grew, data = self._grew, self.kept.since(at)
-            if pattern and any(found(line) for line in data.splitlines()):
-                return True
-            at = self.kept.total - (len(data) - data.rfind(b"\n") - 1)
-            if (left := end - time.monotonic()) <= 0:
-                return False
-            with suppress(TimeoutError):
-                await asyncio.wait_for(grew.wait(), left)
-            if self.running:
-                await asyncio.sleep(min(_PAUSE, left))  # it may print more than could be looked at each time
-        return True
-
-    def send(self, text: str | None, grant: Grant) -> int:
-        """Into its stdin; None closes that. Gives how many bytes did not fit, as the program does not read them.
-
-        grant: what may be done by what is said. Raises Refused if the job may do more: that was given for its command
-        and not for whatever it can be told.
-        """
-        if self._input < 0:
-            raise Refused(f"Job {self.id} reads no input: its stdin is empty or was closed.")
-        if text is None:
-            self._close_input()
-            return 0
-        if _wider(self.grant, grant):
-            raise Refused(f"Job {self.id} may do more than this call: only its stdin can be closed, or it be stopped.")
-        data = text.encode("utf-8", "replace")
-        try:
-            return len(data) - os.write(self._input, data)
-        except BlockingIOError:
-            return len(data)
-
-    def _close_input(self) -> None:
-        if self._input >= 0:
-            os.close(self._input)
-            self._input = -1
-
-    async def stop(self) -> None:
-        """INT, then TERM, then KILL, to all of its processes."""
-        if self.running and self._signal is not None:
-            self._stopped = True
-            self._signal(signal.SIGINT)
-            await asyncio.wait({self.task}, timeout=_GRACE)
-        self.task.cancel()
-        await asyncio.wait({self.task})
-
-
 class Jobs:
-    """Those of one session. promotes: a command that takes too long goes on as a job instead of being ended. next_id:
-    of the next one. changed: told of each job that begins and ends; it must not raise."""
+    """Those of one session. promotes: a command that takes too long goes on as a job instead of being ended. passing:
+    nobody is there to go on with the session, so they end with the model's answer. beat: seconds without a word of a
+    job after which the model is told that it still runs. next_id: of the next one. changed: told of each job that
+    begins and ends; it must not raise."""
 
-    def __init__(self, *, promotes: bool = False) -> None:
-        self.promotes = promotes
+    def __init__(self, *, promotes: bool = False, passing: bool = False, beat: float = 60.0) -> None:
+        self.promotes, self.passing = promotes, passing
+        self._beat = beat
         self.next_id = 1
         self.changed: Callable[[Job], None] = lambda job: None
         self.heard = 0  # bytes of output, and ends, that the model was given, and minutes that it waited
@@ -263,7 +105,7 @@ class Jobs:
         over = [other.id for other in self if not other.running]
         for old in over[: len(over) - MOST + 1]:
             del self._all[old]
-        job.id = self.next_id
+        job.id, job.beat = self.next_id, job.seconds + self._beat
         self.next_id += 1
         self._all[job.id] = job
         watch = watched(job.alarms.append, f"Job {job.id}, or somebody while it ran,")
@@ -276,9 +118,16 @@ class Jobs:
         job.task.add_done_callback(over_now)
         self.changed(job)
 
+    async def news(self, job: Job, *, torn: bool = False) -> bytes:
+        """What the model is to be given of it, which counts as news: what it printed since the last time, or what its
+        terminal shows."""
+        await job.draw()
+        return self.read(job, torn=torn)
+
     def read(self, job: Job, *, torn: bool = False) -> bytes:
         """As `Job.read`; what the model is given counts as news to it."""
         knew = job.told
+        job.beat = job.seconds + self._beat
         data = job.read(torn=torn)
         self.heard += len(data) + (job.told and not knew)
         return data
@@ -298,6 +147,13 @@ class Jobs:
             job.told = True
         return over
 
+    def beating(self) -> list[Job]:
+        """Those that run and of which nothing was said for long; the next time it takes twice as long."""
+        over = [job for job in self if job.running and job.seconds >= job.beat]
+        for job in over:
+            job.beat = max(2 * job.seconds, job.seconds + self._beat)
+        return over
+
     async def close(self) -> None:
         """End them all, soon."""
         tasks = [job.task for job in self.running]
@@ -307,29 +163,3 @@ class Jobs:
             if tasks:
                 await asyncio.wait(tasks, timeout=_LAST_GRACE)
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def fate_of(finished: Finished) -> str:
-    """How a program ended, in a few words."""
-    if finished.ended:
-        return f"stopped: it printed more than {finished.total // 2**20} MB" if finished.ended == "flood" else "stopped"
-    fate = f"exit code {finished.code}" if finished.code >= 0 else f"ended by signal {-finished.code}"
-    return f"{fate}; stopped in the background: {', '.join(finished.left[:5])}" if finished.left else fate
-
-
-def _wider(grant: Grant, than: Grant) -> bool:
-    more = (grant.host, than.host), (grant.network, than.network), (grant.write, than.write), (grant.git, than.git)
-    return any(has and not may for has, may in more) or not set(than.unread) <= set(grant.unread)
-
-
-def _finder(pattern: str) -> Callable[[bytes], object]:
-    """Looks for it in a line. Python's engine goes back without end on some patterns, and nothing could stop it: in a
-    short line, two repetitions and none of a group are harmless."""
-    bare = re.sub(r"\\.", "x", pattern, flags=re.DOTALL)
-    if len(re.findall(r"(?<!\()[*+?{][?+]?", bare)) > 2 or re.search(r"\)[*+?{]", bare):
-        raise Refused("That pattern is too involved: at most two repetitions (* + ? {}) and none of a group.")
-    try:
-        look = re.compile(pattern).search
-    except re.error:
-        look = re.compile(re.escape(pattern)).search
-    return lambda line: look(line[: _LINE * 4].decode("utf-8", "replace")[:_LINE])

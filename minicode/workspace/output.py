@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import struct
 import time
 from collections import deque
 from collections.abc import Callable
@@ -63,11 +64,12 @@ class Kept:
 
 
 class Pipe:
-    """The reading end of a program's output, into `kept`."""
+    """The reading end of a program's output, into `kept`. tty: it is a terminal, and what is written to `reader` is
+    typed."""
 
-    def __init__(self, kept: Kept, on_output: Callable[[bytes], None] | None) -> None:
+    def __init__(self, kept: Kept, on_output: Callable[[bytes], None] | None, *, tty: bool = False) -> None:
         self.kept = kept
-        self.reader, self.writer = os.pipe()
+        self.reader, self.writer = _terminal() if tty else os.pipe()
         os.set_blocking(self.reader, False)
         self._loop = asyncio.get_running_loop()
         self._on_output = on_output
@@ -89,6 +91,8 @@ class Pipe:
             data = os.read(self.reader, _CHUNK)
         except BlockingIOError:
             return
+        except OSError:  # nobody has the terminal any more
+            data = b""
         if not data:
             self._loop.remove_reader(self.reader)
             self.closed.set()
@@ -117,6 +121,18 @@ class Pipe:
         for fd in (self.reader, self.writer):
             if fd >= 0:
                 os.close(fd)
+
+
+def _terminal() -> tuple[int, int]:
+    """Our end of a new one, and the program's."""
+    import fcntl
+    import termios
+
+    from minicode.workspace.grid import COLUMNS, ROWS  # few programs have one
+
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+    return ours, theirs
 
 
 def _joined(head: bytes, tail: bytes, missing: int) -> bytes:

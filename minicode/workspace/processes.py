@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from minicode.workspace.output import HEAD, TAIL, Kept, Pipe
 
 __all__ = ["HEAD", "TAIL", "Box", "Finished", "Processes", "Signal"]
 
+# Not a virtual environment's link to it, which may lie where commands can change it.
+_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
+_ONTO = str(Path(__file__).with_name("onto_terminal.py"))
 _AGAIN = 2  # times that a launch is made anew which failed before the program was started
 Signal = Callable[[signal.Signals], object]  # sends it to all processes of a running program
 
@@ -38,7 +42,7 @@ class Finished(NamedTuple):
     for; if more came than is kept, its beginning and about the last TAIL bytes, cut between lines or words, with a
     line between them that says so. ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left:
     command lines of the processes it left behind, which were ended. held: it ran in a sandbox. beginning: how many
-    bytes of the output are its unbroken beginning.
+    bytes of the output are its unbroken beginning. folder: where its shell was at its end, "" if that is not known.
     """
 
     code: int
@@ -50,6 +54,7 @@ class Finished(NamedTuple):
     left: tuple[str, ...] = ()
     held: bool = False
     beginning: int = 0
+    folder: str = ""
 
 
 class Processes:
@@ -74,6 +79,15 @@ class Processes:
         view.grant = grant
         return view
 
+    @property
+    def held(self) -> bool:
+        """Does a sandbox hold what is started now?"""
+        if self._box is None:
+            return False
+        launch = self._box.launch(("true",), Path("/"), self.environment, self.grant)
+        launch.close()
+        return launch.argv != ("true",)
+
     async def run(
         self,
         argv: Sequence[str],
@@ -88,18 +102,26 @@ class Processes:
         kept: Kept | None = None,
         on_output: Callable[[bytes], None] | None = None,
         on_start: Callable[[Signal], None] | None = None,
+        on_terminal: Callable[[int], None] | None = None,
     ) -> Finished:
-        """Run a program to its end, without a terminal, in a session of its own.
+        """Run a program to its end, in a session of its own, without a terminal unless `on_terminal` is given.
 
         The result comes when the program itself ends; what it left running is ended too, and so is all of it after
         `seconds` or when the awaiting task is cancelled. environment: added to the usual one. grant: instead of the
         usual one. stdin: what it reads, or a descriptor. keep: how many bytes from the beginning of the output are
-        kept; kept: where, for one who reads it meanwhile. Raises Refused if the program or the folder is not there.
+        kept; kept: where, for one who reads it meanwhile. on_terminal: gets a descriptor, good until the end, to type
+        into the terminal that is stdin, stdout and stderr then. Raises Refused if the program or the folder is not
+        there.
         """
         if not self._adopting:
             adopt_orphans()
             self._adopting = True
         everything = {**self.environment, **(environment or {})}
+        if on_terminal is not None:
+            from minicode.workspace.grid import KIND  # few programs have one
+
+            everything["TERM"] = KIND
+            argv = [_PYTHON, "-I", "-S", _ONTO, str(int("LC_CTYPE" in everything)), *argv]
         start = _Start(
             argv,
             folder,
@@ -111,6 +133,7 @@ class Processes:
             Kept(keep) if errors_apart else None,
             on_output,
             on_start,
+            on_terminal,
         )
         finished, began = await self._attempt(start)
         for _ in range(_AGAIN):
@@ -123,7 +146,7 @@ class Processes:
     async def _attempt(self, start: _Start) -> tuple[Finished, bool]:
         """What became of it, and whether the program itself was started: the sandbox may have failed before."""
         start.kept.clear()
-        out = Pipe(start.kept, start.on_output)
+        out = Pipe(start.kept, start.on_output, tty=start.on_terminal is not None)
         err = Pipe(start.errors, None) if start.errors is not None else out
         started = time.monotonic()
         kin, process, launch = self._start(start, out, err)
@@ -131,6 +154,8 @@ class Processes:
         if start.on_start is not None:
             spared = {process.pid} if launch.monitor else set[int]()
             start.on_start(lambda number: kin.signal(number, spared))
+        if start.on_terminal is not None:
+            start.on_terminal(out.reader)
         exited = asyncio.create_task(_exit_of(process))
         left: tuple[str, ...] = ()
         try:
@@ -172,7 +197,7 @@ class Processes:
         try:
             if self._box is not None:
                 launch = self._box.launch(start.argv, start.folder, environment, start.grant)
-            with _input(start.stdin) as stdin:
+            with _input(start.stdin if start.on_terminal is None else out.writer) as stdin:
                 process = subprocess.Popen(
                     launch.argv,
                     cwd=start.folder,
@@ -209,6 +234,7 @@ class _Start(NamedTuple):
     errors: Kept | None
     on_output: Callable[[bytes], None] | None
     on_start: Callable[[Signal], None] | None
+    on_terminal: Callable[[int], None] | None
 
 
 @contextmanager

@@ -7,13 +7,17 @@ that are promised beside them. CPU is what all threads of the process worked, by
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import re
+import socket
 import statistics
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +38,8 @@ Bare().run()
 PROMPT = b"sk M2"  # the cursor stands on the first letter
 SENTENCE = "A sentence of **prose** with `code` in it, and then some words more. "
 TOKEN = 4  # characters
+WORDS = re.compile(rb'_delta", ?"(?:text|thinking)": ?"((?:[^"\\]|\\.)*)"')
+MARK = re.compile(rb"mark\d{4}")
 
 
 def load(name: str, path: Path) -> ModuleType:
@@ -68,6 +74,62 @@ def page(screen: Any, key: bytes) -> float:
     screen.type(b"\x1b[" + key + b"~")
     took: float = screen.waits_for_bytes(b"\x1b[?2026l", mark) - begin
     return took
+
+
+class Relay:
+    """Between the program and the server, to know when a mark was sent. What is measured from there on is the program
+    and the terminal, not the server, whose own stutter is `longest`.
+
+    passed: time.monotonic() at which a mark went to the program. since, until: of the first and the last words.
+    """
+
+    def __init__(self, url: str, size: int) -> None:
+        self._to = int(url.rpartition(":")[2])
+        self._left = size  # characters of the reply that have not passed
+        self._said = b""
+        self.passed: dict[bytes, float] = {}
+        self.since = self.until = self.longest = 0.0
+
+    def __enter__(self) -> Relay:
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
+        threading.Thread(target=self._open, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._door.close()
+
+    def _open(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                program, _ = self._door.accept()
+                server = socket.create_connection(("127.0.0.1", self._to))
+                for ends in ((program, server, None), (server, program, self._look)):
+                    for end in ends[:2]:
+                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                    threading.Thread(target=self._carry, args=ends, daemon=True).start()
+
+    def _carry(self, here: socket.socket, there: socket.socket, look: Callable[[bytes], None] | None) -> None:
+        with contextlib.suppress(OSError):
+            while data := here.recv(1 << 16):
+                if look:
+                    look(data)
+                there.sendall(data)
+        with contextlib.suppress(OSError):
+            there.shutdown(socket.SHUT_WR)
+
+    def _look(self, data: bytes) -> None:
+        """Deltas come in writes of their own; what a mark was cut into is put together."""
+        words = b"".join(WORDS.findall(data))
+        if not words or self._left <= 0:
+            return
+        now = time.monotonic()
+        self.longest = max(self.longest, now - self.until if self.until else 0.0)
+        self.since, self.until = self.since or now, now
+        self._left -= len(words)
+        self._said = (self._said + words)[-256:]
+        for mark in MARK.findall(self._said):
+            self.passed.setdefault(mark, now)
 
 
 class Bench:
@@ -128,40 +190,48 @@ class Bench:
             words = "".join(
                 (*parts, SENTENCE * 10)
             )  # a thought is folded at its end: the last mark must be seen before
-            with Rehearsal(
-                Script((Step((kind(words), *([Say("x")] if kind is Think else [])), shape=shape),))
-            ) as server:
-                screen = self.ready(url=server.url)
+            step = Step((kind(words), *([Say("x")] if kind is Think else [])), shape=shape)
+            with Rehearsal(Script((step,))) as server, Relay(server.url, len(words)) as relay:
+                screen = self.ready(url=relay.url)
                 screen.type("go\r")
-                seen, used = [], [cpu(screen.process.pid)]
+                seen, used, own = [], [cpu(screen.process.pid)], cpu(os.getpid())
                 for n in range(1, len(parts) + 1):
-                    seen.append(screen.waits_for_bytes(f"mark{n:04}".encode(), within=120))
+                    mark = len(screen.raw)
+                    seen.append(screen.waits_for_bytes(f"mark{n:04}".encode(), max(mark - 4096, 0), within=120))
                     used.append(cpu(screen.process.pid))
-                asked = next(r for r in server.requests if r.body)
+                own = cpu(os.getpid()) - own
                 screen.waits_for_bytes(b"1 step")
-                assert asked.ended is not None
-                done = asked.ended - asked.arrived
-                at = [asked.arrived + done * sum(map(len, parts[: n + 1])) / len(words) for n in range(len(parts))]
-                lag = [s - a for s, a in zip(seen, at, strict=True)]
                 rss = memory(screen.process.pid)
                 screen.close()
+            sent = [relay.passed[f"mark{n:04}".encode()] for n in range(1, len(parts) + 1)]
+            lag = [s - at for s, at in zip(seen, sent, strict=True)]
             each = [b - a for a, b in pairwise(used)]
             head, tail = statistics.median(each[1:6]), statistics.median(each[-5:])
             name = "thought" if kind is Think else "text"
-            speed = len(words) // TOKEN / done
-            print(f"stream   {name}: {speed:,.0f} tokens/s; CPU per 1,000 tokens {head * 1000:.0f} ms at first,")
-            print(f"         {tail * 1000:.0f} ms at the {tokens:,}th: ratio {tail / head:.2f} (promised: 1.5);")
+            took = relay.until - relay.since
+            print(
+                f"stream   {name}: {len(words) / TOKEN / took:,.0f} tokens/s; CPU per 1,000 tokens {head * 1000:.0f} ms"
+            )
+            print(
+                f"         at first, {tail * 1000:.0f} ms at the {tokens:,}th: ratio {tail / head:.2f} (promised: 1.5);"
+            )
             print(f"         behind by {ms(lag)}, at most {max(lag) * 1000:.0f} ms (promised: 100); {rss:.0f} MB")
+            print(f"         in the same time: longest pause of the server {relay.longest * 1000:.0f} ms (asked for")
+            print(f"         {shape.pause * 1000:.0f}), server and bench worked {own / took * 100:.0f} % of a core")
 
-    def long(self, entries: tuple[int, ...] = (100, 10_000)) -> None:
-        """Sessions of so many entries: until the prompt is there, until the end of it is seen, and scrolled through."""
+    def session(self, count: int) -> str:
+        """The id of one of so many entries."""
         large = load("minicode_bench_large", ROOT / "tests/bench/large.py")
         home = self.folder / "home"
         sessions = paths.Places(home, home).sessions_of(self.work.resolve())
         sessions.mkdir(parents=True, exist_ok=True)
+        return str(large.large(sessions, self.work, count, max(count // 200, 1)))
+
+    def long(self, entries: tuple[int, ...] = (100, 10_000)) -> None:
+        """Sessions of so many entries: until the prompt is there, until the end of it is seen, and scrolled through."""
         frames = {}
         for count in entries:
-            screen = self.open("-r", large.large(sessions, self.work, count, max(count // 200, 1)))
+            screen = self.open("-r", self.session(count))
             prompt = screen.waits_for_bytes(PROMPT) - screen.started
             whole = screen.waits_for_bytes(b"go through") - screen.started
             used = cpu(screen.process.pid)
@@ -204,6 +274,7 @@ class Bench:
             "retry wait": (Step(fault=Fault(status=529, headers={"retry-after": "60"}, body="{}")), b"try 1 of"),
             "approval": (Step((Do("shell", {"command": "touch made"}),)), b"Yes, once"),
         }
+        self.esc_in_fold(runs, slow, words)
         for name, (step, seen) in states.items():
             took: dict[bytes, list[float]] = {b"\x1b": [], b"\x1b[27u": []}
             for key, times in took.items():
@@ -217,8 +288,27 @@ class Bench:
                         screen.type(key)
                         times.append(screen.waits_for_bytes(b"stopped", mark) - begin)
                         screen.close()
-            legacy, kitty = took.values()
-            print(f"esc      {name}: {ms(legacy)}; with kitty's keys {ms(kitty)} (promised: 150)")
+            tell_esc(name, took)
+
+    def esc_in_fold(self, runs: int, slow: Shape, words: str) -> None:
+        took: dict[bytes, list[float]] = {b"\x1b": [], b"\x1b[27u": []}
+        for key, times in took.items():
+            for _ in range(runs):
+                with Rehearsal(steps(Step((Say(words),), shape=slow))) as server:
+                    screen = self.open("-r", self.session(100), url=server.url)
+                    screen.waits_for_bytes(b"go through")  # the end of it
+                    screen.type("/compact\r")
+                    server.wait(1)
+                    begin, mark = time.monotonic(), len(screen.raw)
+                    screen.type(key)
+                    times.append(screen.waits_for_bytes(b"Stopped", mark) - begin)
+                    screen.close()
+        tell_esc("fold", took)
+
+
+def tell_esc(name: str, took: dict[bytes, list[float]]) -> None:
+    legacy, kitty = took.values()
+    print(f"esc      {name}: {ms(legacy)}; with kitty's keys {ms(kitty)} (promised: 150)")
 
 
 def ms(values: list[float]) -> str:

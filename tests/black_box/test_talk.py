@@ -308,6 +308,74 @@ def test_s35_a_prompt_in_a_terminal_is_no_command_line(program: Any, rehearse: A
     assert "sandbox off" not in talk.quits() and "mode default" in talk.seen
 
 
+@pytest.mark.parametrize(
+    ("line", "several", "told"),
+    [
+        ("2", False, "The user chose: blue"),
+        ("1, 2", True, "The user chose: red"),
+        ("1 2", False, "The user says: 1 2"),
+        ("7", False, "The user says: 7"),
+        ("neither, green", False, "The user says: neither, green"),
+        ("", False, "The user did not answer"),
+        ("\x04", False, "The user did not answer"),
+    ],
+)
+def test_what_m2_asks_is_answered_in_a_line(
+    program: Any, rehearse: Any, terminal: Any, line: str, several: bool, told: str
+) -> None:
+    asks = {"question": "Which\x1b[31m one?", "options": ["red", "blue"], "several": several}
+    heard = Step(ANSWER, expect=Expect(results=told))
+    talk = terminal("chat", "go", server=rehearse(steps((Think("Hm."), Do("ask_user", asks)), heard)))
+    shown = talk.says("  [-] ", line)
+    assert "? M2 asks\n  │ Which one?\n  1  red\n  2  blue\n" in shown
+    talk.quits()
+
+
+def test_two_things_at_once_are_asked_one_after_the_other(program: Any, rehearse: Any, terminal: Any) -> None:
+    (program.workspace / "a.txt").write_text("x\n")
+    both = (Think("Both."), Do("read", {"path": "a.txt"}), Do("ask_user", {"question": "Which?", "options": ["a"]}))
+    server = rehearse(steps(both, Step(ANSWER, expect=Expect(results=("1\tx", "The user says: y")))))
+    talk = terminal("chat", "--set", "permissions.ask=read", "go", server=server)
+    assert "M2 asks" not in talk.says(YES_NO, "y")
+    talk.says("  [-] ", "y")
+    talk.quits()
+
+
+@pytest.mark.parametrize(("line", "mode"), [("3", "acceptEdits"), ("y", "default"), ("make it short", "plan")])
+def test_a_plan_is_agreed_to_or_sent_back(program: Any, rehearse: Any, terminal: Any, line: str, mode: str) -> None:
+    plans = (Think("Clear."), Do("exit_plan_mode", {"plan": "# Plan\nWrite it."}))
+    told = "did not agree: make it short" if mode == "plan" else f"you work in {mode} mode"
+    server = rehearse(steps(plans, Step(ANSWER, expect=Expect(results=told))))
+    talk = terminal("chat", "--permission-mode", "plan", "plan it", server=server)
+    shown = talk.says("  [1] ", line)
+    assert "? M2 has a plan\n  │ # Plan\n  │ Write it.\n  1  No, keep planning\n" in shown
+    talk.says("\n> ", "/permissions")
+    talk.quits()
+    assert f"\nmode {mode} · " in talk.seen
+
+
+def test_ctrl_c_at_a_question_ends_the_turn(program: Any, rehearse: Any, terminal: Any) -> None:
+    asks = (Think("Hm."), Do("ask_user", {"question": "Which?"}))
+    talk = terminal("chat", "go", server=rehearse(steps(asks, Step(ANSWER, expect=Expect(said="next")))))
+    talk.shows("  [-] ")
+    os.write(talk._master, b"\x03")
+    talk.says("(stopped)", "")
+    talk.says("\n> ", "next")
+    talk.quits()
+    assert [e["text"][:11] for e in program.journal() if e["kind"] == "result"] == ["interrupted"]
+
+
+def test_killed_while_it_asks_it_goes_on(program: Any, rehearse: Any, terminal: Any) -> None:
+    server = rehearse(steps((Think("Hm."), Do("ask_user", {"question": "Which?"}))))
+    talk = terminal("chat", "go", server=server)
+    talk.shows("  [-] ")
+    talk.running.process.kill()
+    talk.ends()
+    server = rehearse(steps(Step(ANSWER, expect=Expect(said="next", thoughts=1))))
+    assert program("run", "-c", "next", server=server).code == 0
+    assert [e["text"][:11] for e in program.journal() if e["kind"] == "result"] == ["did not run"]
+
+
 # --- what is shown ----------------------------------------------------------------------------------------------------
 
 HOSTILE = (
@@ -641,14 +709,26 @@ def test_ctrl_c_stops_what_a_word_does(program: Any, rehearse: Any, terminal: An
 
 def test_a_claim_is_verified_in_the_sandbox_and_sent_back(program: Any, rehearse: Any, terminal: Any) -> None:
     outside = program.workspace.parent / "outside"
-    server = rehearse(steps(wants("one", 0), wants(("It failed: exit code 3", "no such luck"), 1)))
+    server = rehearse(steps(wants("one", 0), wants(("it fails: exit code 3", "no such luck"), 1)))
     talk = terminal("chat", "one", server=server)
     held = "NOT ENFORCED" not in talk.shows("/help")
     talk.says("\n> ", f"/verify touch {outside} in; echo no such luck; exit 3")
     talk.says("Send this to M2? [y/N] ", "y")
     talk.quits()
-    assert "M2 said   │ Done.\n" in talk.seen and "outcome   │ exit code 3\n" in talk.seen
+    assert "M2 said   │ Done.\n" in talk.seen and "outcome   │ failed: exit code 3\n" in talk.seen
     assert outside.exists() != held and (program.workspace / "in").exists()
+
+
+def test_only_what_may_have_changed_is_checked_again(program: Any, rehearse: Any, terminal: Any) -> None:
+    wrote = (Think("Write."), Do("shell", {"command": "echo x >>note"}))
+    done = (Think("That is all."), Say("Done."))
+    talk = terminal(
+        "chat", "one", "--set", "verify=echo x >>checks", server=rehearse(steps(wrote, done, done, wrote, done))
+    )
+    talk.says("\n> ", "two")
+    talk.says("\n> ", "three")
+    talk.quits()
+    assert (program.workspace / "checks").read_text() == "x\nx\n" and "passed: exit code 0" in talk.seen
 
 
 # --- trust and the key ------------------------------------------------------------------------------------------------

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from minicode import safety
 from minicode.messages import Call
+from minicode.permission.decide import decide
+from minicode.permission.values import Rules, Standing
 from minicode.sandbox.policy import Grant, Launch
 from minicode.show import Output
 from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope, Workspace
+from minicode.workspace.folder import Folder
+
+NO_RULES = Rules()
 
 
 async def test_output_and_exit_code(run, root: Path) -> None:
@@ -94,6 +102,108 @@ async def test_the_sandbox_in_the_way_is_told_once(toolbox: Toolbox, root: Path,
     assert await last_line(boxed, 0) == "[exit code 0]"
     assert await last_line(boxed.granting(Grant(host=True))) == "[exit code 1]"
     assert await last_line(Workspace.at(root)) == "[exit code 1]"
+
+
+async def test_where_it_ended_is_told_and_does_not_last(run, root: Path) -> None:
+    (root / "sub").mkdir()
+    again = "the next call starts in the root again"
+    assert (await run("bash", command="cd sub")).text.strip() == (
+        f'[exit code 0; it ended in sub: {again}, unless you give cwd="sub"]'
+    )
+    assert (await run("bash", command="pwd")).text == f"{root}\n[exit code 0]"
+    assert (await run("bash", command="cd sub; pwd", cwd=".")).text.endswith(' unless you give cwd="sub"]')
+    assert (await run("bash", command="cd ../sub; pwd", cwd="sub")).text == f"{root}/sub\n[exit code 0]"
+    assert (await run("bash", command="cd ..", workdir="sub")).text.startswith("[exit code 0]")
+    assert (await run("bash", command="cd /")).text.strip() == f"[exit code 0; {again}]"
+    outside = await run("bash", command="pwd", cwd="..")
+    assert outside.failed and "is outside the workspace" in outside.text
+
+
+async def test_variables_as_others_give_them_are_in_the_line(toolbox: Toolbox, run) -> None:
+    def line(**arguments: object) -> object:
+        prepared = toolbox.prepare(Call("c", "bash", {"command": "echo $A", **arguments}))
+        return prepared.error or prepared.arguments["command"]
+
+    assert line(env={"A": "x y", "B": 1}) == "export A='x y' B=1; echo $A"
+    assert line(environment='{"LD_PRELOAD": "./x.so"}') == "export LD_PRELOAD=./x.so; echo $A"
+    assert line(env={}) == line(env=None) == "echo $A"
+    assert "cannot be the name of a variable" in str(line(env={"A; rm -rf ~; B": "x"}))
+    told = (await run("bash", command="echo $A", env={"A": "it's"})).text
+    assert told == "it's\n[exit code 0]\n[note: read `env` as an `export` before the command]"
+
+
+class TestPermission:
+    """A folder and variables are judged as the line that says the same."""
+
+    @staticmethod
+    def verdict(toolbox: Toolbox, folder: Folder, contained: str, rules: Rules = NO_RULES, **arguments: object) -> str:
+        prepared = toolbox.prepare(Call("c", "bash", arguments))
+        wish = safety.look(folder, prepared)
+        return decide(wish, Standing("default", rules, contained, asks=True)).verdict  # type: ignore[arg-type]
+
+    def test_another_folder(self, toolbox: Toolbox, root: Path) -> None:
+        (root / "sub").mkdir()
+        folder = Folder.at(root)
+        look = {"command": "ls", "cwd": "sub"}
+        assert self.verdict(toolbox, folder, "none", command="ls") == "allow"
+        assert self.verdict(toolbox, folder, "none", command="ls", cwd=".") == "allow"
+        assert self.verdict(toolbox, folder, "none", **look) == "ask", "names mean other files there"
+        assert self.verdict(toolbox, folder, "kernel", **look) == "allow"
+        one, both = Rules(allow=("bash(make)",)), Rules(allow=("bash(make)", "bash(cd sub)"))
+        assert self.verdict(toolbox, folder, "none", one, command="make", cwd="sub") == "ask"
+        assert self.verdict(toolbox, folder, "none", both, command="make", cwd="./sub/") == "allow"
+        no = Rules(deny=("bash(git push *)",))
+        assert self.verdict(toolbox, folder, "kernel", no, command="git push x", cwd="sub") == "deny"
+        wish = safety.look(folder, toolbox.prepare(Call("c", "bash", {"command": "a; b", "cwd": "../x y"})))
+        assert wish.arguments["command"] == "cd '../x y' && a; b" and "cwd" not in wish.arguments
+
+    @pytest.mark.parametrize("name", ["PATH", "LD_PRELOAD", "BASH_ENV", "GIT_EXTERNAL_DIFF", "A"])
+    def test_variables(self, toolbox: Toolbox, root: Path, name: str) -> None:
+        folder = Folder.at(root)
+        assert self.verdict(toolbox, folder, "none", command="ls", env={name: "./x"}) == "ask"
+        rules = Rules(allow=("bash(make)",), deny=("bash(rm *)",))
+        assert self.verdict(toolbox, folder, "none", rules, command="make", env={name: "./x"}) == "ask"
+        assert self.verdict(toolbox, folder, "kernel", rules, command="rm x", env={name: "./x"}) == "deny"
+
+
+async def test_vi_may_do_what_it_is_told_without_a_terminal(run, root: Path) -> None:
+    (root / "f").write_text("one\n")
+    result = await run("bash", command="vi -c 's/one/two/' -c wq f", timeout=20)
+    assert (root / "f").read_text() == "two\n" and not result.failed
+
+
+async def test_a_terminal(run) -> None:
+    said = await run("bash", command="test -t 1 && printf '\\033[31mred\\033[0m\\r\\nsecond\\033[1;1HR'", tty=True)
+    assert said.text == "Red\nsecond\n[exit code 0]" and said.show == (Output("Red\nsecond"),)
+    late = await run("bash", command="printf 'Name? '; read x", tty=True, timeout=1)
+    assert late.failed and late.text == "Name? \n[stopped after 1 s (timeout); the output so far is above]"
+    failed = await run("bash", command="exit 3", tty=True)
+    assert failed.failed and failed.text.strip() == "[exit code 3]"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(
+            "cat",
+            "read x",
+            "python3 -c 'input()'",
+            "less f",
+            "vi f",
+            "sudo -S true",
+            "ssh -o ConnectTimeout=2 127.0.0.1",
+        ),
+        "git clone -q http://127.0.0.1:1/x",
+        "git -c credential.helper= fetch https://127.0.0.1:1/private",
+    ],
+)
+async def test_what_waits_for_a_person_ends_at_once(run, root: Path, command: str) -> None:
+    """R24: none of them gets a terminal, or words, by whatever way."""
+    (root / "f").write_text("text\n")
+    begin = time.monotonic()
+    result = await run("bash", command=command, timeout=20)
+    assert time.monotonic() - begin < 10 and re.search("exit code|ended by", result.text), result.text
+    assert ("call again with tty" in result.text) == command.startswith("vi"), result.text
 
 
 async def test_needs_is_for_the_one_who_decides(toolbox: Toolbox, run) -> None:

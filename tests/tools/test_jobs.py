@@ -51,6 +51,29 @@ async def test_a_job_from_beginning_to_end(run) -> None:
     assert (await run("jobs", action="read", id=7)).text == "There is no job 7. There are: 1."
 
 
+async def test_a_terminal_is_seen_and_typed_into(run) -> None:
+    ask = "while read -p 'Say: ' x; do echo heard $x; done"
+    assert "Say: \n[job 1 runs" in (await run("bash", command=ask, run_in_background=True, tty=True)).text
+    assert (await run("jobs", action="send", text="one")).text.startswith("Say: one\nheard one\nSay: \n[job 1 runs")
+    found = await run("jobs", action="send", text="two", keys="backspace o enter")
+    assert found.text.startswith("Say: one\nheard one\nSay: two\nheard twoo"[:33]) and "heard two" in found.text
+    wrong = await run("jobs", action="send", keys="hello")
+    assert wrong.failed and wrong.text.startswith("There is no key `hello`")
+    ended = await run("jobs", action="send", keys="ctrl-c")
+    assert "ended by signal 2" in ended.text or "exit code 130" in ended.text
+    plain = await run("bash", command="sleep 456", run_in_background=True)
+    assert "job 2" in plain.text
+    assert "has no terminal" in (await run("jobs", action="send", id=2, keys="ctrl-c")).text
+
+
+async def test_where_jobs_pass_it_is_said(toolbox: Toolbox, root: Path) -> None:
+    workspace = Workspace.at(root, promotes=True, passing=True)
+    call = {"command": "sleep 456", "timeout": 1}
+    result = await toolbox.run(toolbox.prepare(Call("c", "bash", call)), Scope(workspace))
+    assert "as job 1; see it with jobs, and wait for it if you need it: your answer ends it]" in result.text
+    await workspace.jobs.close()
+
+
 async def test_none(run) -> None:
     assert (await run("jobs")).text == "There are no background jobs."
     nothing = await run("jobs", action="stop", id=1)
@@ -163,6 +186,18 @@ class TestPermission:
         }
         assert effects == dict.fromkeys(effects, "reads")
         assert self.prepared(toolbox, action="send", text="x").effect == "runs"
+        assert self.prepared(toolbox, action="send", keys="ctrl-c").effect == "runs"
+
+    async def test_keys_are_judged_as_what_they_say(self, toolbox: Toolbox, scope: Scope) -> None:
+        workspace = scope.workspace
+        await workspace.background("bash", tty=True)
+        wish = safety.look(
+            workspace.folder, self.prepared(toolbox, action="send", id=1, text="rm x", keys="enter"), workspace.jobs
+        )
+        assert wish.arguments["command"] == "bash <<'INPUT'\nrm xenter\nINPUT"
+        assert decide(wish, self.standing("none")).verdict == "ask"
+        assert decide(wish, self.standing("kernel", "default", "bash(git push *)")).verdict == "ask"
+        assert decide(wish, self.standing("kernel")).verdict == "allow"
 
     async def test_it_is_asked_for_where_its_command_was(self, toolbox: Toolbox, scope: Scope) -> None:
         workspace = scope.workspace

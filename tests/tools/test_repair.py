@@ -112,7 +112,7 @@ def test_what_was_mended_is_told(schemas: dict[str, Any]) -> None:
         (
             "str_replace_editor",
             {"command": "insert", "path": "f"},
-            ["no tool `str_replace_editor`", "The tools are: apply_patch, bash, edit"],
+            ["no tool `str_replace_editor`", "The tools are: apply_patch, ask_user, bash, edit"],
         ),
         ("raed", {}, ["There is no tool `raed`. Did you mean read?"]),
         ("x" * 500, {}, ["There is no tool `xxx"]),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from minicode import show
 from minicode.messages import Call
 from minicode.toolbox import Toolbox
-from minicode.toolkit import Scope, Workspace
+from minicode.toolkit import Result, Scope, Workspace
 
 TESTS = """
 import unittest
@@ -177,3 +178,38 @@ async def test_a_pipe_called_package_json(run, root: Path) -> None:
     (root / "test_it.py").write_text("def test_it(): pass\n")
     interpreter(root)
     assert (await run("run_tests")).text == "pytest: all passed (1)"
+
+
+async def test_only_failed_and_what_is_flaky(toolbox: Toolbox, scope: Scope, project: Path, tmp_path: Path) -> None:
+    interpreter(project)
+    (tmp_path / "memory").mkdir(mode=0o700)
+    scope = replace(scope, memory=tmp_path / "memory")
+
+    async def run(**arguments: object) -> Result:
+        return await toolbox.run(toolbox.prepare(Call("c", "run_tests", arguments)), scope)
+
+    (project / "tests/test_chance.py").write_text(
+        "import os\n\ndef test_chance():\n"
+        "    if not os.path.exists('mark'):\n        open('mark', 'w')\n        assert 0\n"
+    )
+    first = await run()
+    assert first.failed and first.text.startswith("pytest: 1 failed, 1 flaky, 1 passed, 1 skipped\n")
+    assert "\nFLAKY tests/test_chance.py::test_chance\n" in first.text
+    (shown,) = first.show
+    assert isinstance(shown, show.Tests) and (shown.failed, shown.flaky) == (1, 1)
+    assert shown.failures[1] == ("tests/test_chance.py::test_chance", "flaky: assert 0")
+    (project / "calc.py").write_text("def add(a, b):\n    return a  +  b\n")  # of another size: no old bytecode
+    assert (await run(only_failed=True)).text == "pytest: all passed (2)"
+    assert (await run(only_failed="true", runner="pytest")).text.startswith(
+        "pytest: all passed (3), 1 skipped\nNo failed"
+    )
+
+
+async def test_a_long_output_is_kept_for_the_model(run, project: Path, spilled: Path) -> None:
+    interpreter(project)
+    (project / "tests/test_loud.py").write_text("def test_loud():\n    print('loud ' * 3000)\n    assert 0\n")
+    result = await run("run_tests")
+    (file,) = spilled.iterdir()
+    assert (
+        result.text.endswith(f" is in {file}]") and "loud loud" in file.read_text() and "loud loud" not in result.text
+    )

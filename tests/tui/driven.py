@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +22,8 @@ from minicode.tui.conversation import Conversation
 from minicode.tui.panels import Queue
 from minicode.tui.turns import Turns
 
-PATIENCE = 15.0
+PATIENCE = 30.0
+LOOK = 0.02  # seconds; a pause asks every widget whether it is idle, and one after the other they took most of the time
 
 
 class Driven:
@@ -84,6 +86,7 @@ class Driven:
         end = time.monotonic() + PATIENCE
         while not true():
             assert time.monotonic() < end, f"{what}\n{self.text}\n{self.told}"
+            await asyncio.sleep(LOOK)
             await self.pilot.pause()
 
     async def shows(self, text: str) -> None:

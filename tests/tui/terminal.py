@@ -174,7 +174,14 @@ class Terminal:
 
     def waits_for_bytes(self, wanted: bytes, since: int = 0, within: float = PATIENCE) -> float:
         """Until these bytes were written after place `since`; time.monotonic() then."""
-        self._wait(lambda: wanted in self.raw[since:], within, lambda: f"no {wanted!r} in {bytes(self.raw[-500:])!r}")
+        looked = since
+
+        def there() -> bool:
+            nonlocal looked
+            begin, looked = looked, max(len(self.raw) - len(wanted) + 1, looked)  # what was looked through stays so
+            return self.raw.find(wanted, begin) >= 0
+
+        self._wait(there, within, lambda: f"no {wanted!r} in {bytes(self.raw[-500:])!r}")
         return time.monotonic()
 
     def _wait(self, there: Callable[[], bool], within: float, why: Callable[[], str]) -> None:

@@ -29,6 +29,7 @@ from minicode.events import (
     CallStarted,
     Denied,
     Event,
+    Questioned,
     ReplyDone,
     StepStarted,
     TextDelta,
@@ -131,7 +132,7 @@ class Scene:
         """Words are the user's."""
         for event in happened:
             if isinstance(event, str):
-                self.screen.add_class("-told")
+                self.screen.uncover(True)
                 self.screen.story.said(event)
             else:
                 self.screen.story.show(event)
@@ -320,10 +321,42 @@ async def approval_of_a_change(play: Scene) -> None:
     await ask(play, Asked(Call("c10", "edit", edit), "It changes a file.", "", "edit(planner/**)"))
 
 
+async def question(play: Scene) -> None:
+    options = ["Raise an error: the caller has a bug", "Swap start and end", "Drop the meeting and log it"]
+    asks: dict[str, Any] = {
+        "question": "What if a meeting ends *before* it begins?",
+        "options": options,
+        "several": True,
+    }
+    await play.happen("Mend it.", *step(1, "The tests do not say, and both can be meant.", "", ("ask_user", asks)))
+    await put(play, Questioned("c10", asks["question"], tuple(options), several=True))
+    await play.pilot.press("space", "down")
+    await play.still()
+
+
+async def plan(play: Scene) -> None:
+    text = (
+        "## Merge by the later end\n\n1. `merge` in `planner/intervals.py` takes the **greater** end.\n"
+        "2. A test with one meeting inside another.\n\n```python\nmerged[-1] = (begin, max(last, end))\n```\n\n"
+        "Nothing else changes."
+    )
+    await play.happen("Plan it.", *step(1, "It is one line and a test.", "", ("exit_plan_mode", {"plan": text})))
+    await put(play, Questioned("c10", text, ("No, keep planning", "Yes, ask as usual", "Yes, accept edits"), plan=True))
+
+
+async def put(play: Scene, asked: Questioned) -> None:
+    play.screen.story.show(asked)
+    play.screen.questions.ask(asked)
+    play.screen.prompt.display = False
+    play.screen.questions.focus()
+    await play.until(lambda: play.screen.questions.ready)
+    await play.still()
+
+
 async def ask(play: Scene, asked: Asked) -> None:
     play.screen.story.show(asked)
     play.screen.approval.ask(asked)
-    play.screen.add_class("-asking")
+    play.screen.prompt.display = False
     play.screen.approval.focus()
     await play.until(lambda: play.screen.approval.ready)
     await play.still()
@@ -397,6 +430,8 @@ SCENES: dict[str, tuple[Playing, tuple[int, int], str]] = {
     "split": (split, (130, 34), "minicode-dark"),
     "approval": (approval, WIDE, "minicode-dark"),
     "approval-change": (approval_of_a_change, WIDE, "minicode-dark"),
+    "question": (question, WIDE, "minicode-dark"),
+    "plan": (plan, WIDE, "minicode-dark"),
     "picker": (picker, WIDE, "minicode-dark"),
     "pane": (pane, WIDE, "minicode-dark"),
     "search": (search, WIDE, "minicode-dark"),

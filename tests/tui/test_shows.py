@@ -82,6 +82,7 @@ def test_counts_are_words_too() -> None:
     assert rows(shown.Tests(3, 0)) == ["✓ 3 passed"]
     assert rows(shown.Tests(3, 1), signs=False) == ["1 failed · 3 passed"]
     assert rows(shown.Tests(0, 0)) == ["no test ran"]
+    assert rows(shown.Tests(3, 0, 0, (("a.py::test_b", "flaky: no"),), 1))[0] == "≈ 1 flaky · ✓ 3 passed"
 
 
 def test_many_failures_are_counted() -> None:

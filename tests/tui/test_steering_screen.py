@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from minicode.lab.rehearsal import Do, Fault, Say, Script, Shape, Step, Think, steps
+from minicode.tui.drafts import Draft
 from minicode.tui.panels import Queue
 
 LONG = "I think and think. " * 200
@@ -102,6 +103,18 @@ async def test_words_that_a_stopped_turn_never_heard_wait_in_the_queue(drive: An
         await d.tells("And yes.")
         await d.still()
         assert [entry["text"] for entry in d.entries("user")] == ["first", "second", "unheard"]
+
+
+async def test_words_that_nobody_heard_are_in_the_draft_after_quit(drive: Any) -> None:
+    async with drive(steps((Think("Wait."), Do("shell", WAITS)))) as d:
+        await d.say("first")
+        await d.shows("while [")
+        await d.say("steered")
+        await d.say("queued", "tab")
+        await d.until(lambda: d.queued == ["queued"])
+        await d.write("begun")
+        d.app.exit(0)  # as a signal ends it too
+    assert Draft(d.app.desk.places.drafts).read() == "steered\n\nqueued\n\nbegun"
 
 
 STATES: dict[str, tuple[Step, str]] = {

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minicode import show as shown
+from minicode import turn
 from minicode.events import (
     Alarm,
     Asked,
@@ -30,6 +31,7 @@ from minicode.events import (
     TurnStarted,
     Withdrawn,
 )
+from minicode.journal import repair
 from minicode.messages import Call, Reply, Text, Thinking, ToolResult, Usage
 from minicode.show import Line, Output, Todos
 from minicode.tui.blocks import Block, Look, Note, Said, Thought
@@ -208,6 +210,15 @@ def test_asked_allowed_and_denied() -> None:
     assert "    user: not run: the user said no\n    never" in text(blocks)
 
 
+@pytest.mark.parametrize("words", [turn.INTERRUPTED, turn.NOT_STARTED, repair.INTERRUPTED, repair.NOT_RUN, repair.LOST])
+def test_of_a_call_that_came_to_no_end_its_reader_is_told_in_few_words(words: str) -> None:
+    call = read(1)
+    blocks = told([STEP, ReplyDone(Reply((call,))), CallStarted(call), done(call, words, failed=True), ENDED])
+    [summary] = [block.summary for block in blocks if isinstance(block, Doing)]
+    assert "check" not in summary and "interrupted" not in summary
+    assert any(short in summary for short in ("stopped", "did not run", "cut off", "damaged"))
+
+
 def test_remarks_alarms_folds_and_todos() -> None:
     call = read(1)
     page = Page()
@@ -299,6 +310,7 @@ def test_every_event_is_told_live_as_it_would_be_in_the_end() -> None:
 
 def test_the_summary_of_a_call() -> None:
     assert summary((shown.Tests(3, 1, 2),), "", False) == "1 failed, 3 passed, 2 skipped"
+    assert summary((shown.Tests(3, 0, 0, (), 1),), "", True) == "1 flaky, 3 passed"
     assert summary((Output("a\nb"),), "a\nb\n[exit code 1]", True) == "exit code 1"
     assert summary((Output("a\nb"),), "a\nb", False) == "2 lines"
     assert summary((Line("\n read 3 lines"),), "x", False) == "read 3 lines"

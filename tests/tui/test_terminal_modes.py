@@ -168,6 +168,20 @@ def test_a_paste_that_is_no_text(small: Callable[..., Any]) -> None:
     assert screen.exits() == 7
 
 
+def test_a_paste_without_an_end_does_not_swallow_the_keyboard(small: Callable[..., Any]) -> None:
+    screen = small()
+    screen.type("\x1b[200~half of it")
+    screen.waits_for("10 alf of it'words")  # after a silence
+    screen.type("and more of it\r")  # it had only paused: this is no Enter
+    screen.waits_for(r"15 e of it\r'words")
+    screen.type("k")  # and this is a key
+    screen.waits_for("kwords")
+    screen.type("\x1b[201~ey")
+    screen.waits_for("keywords")
+    screen.type("\x04")
+    assert screen.exits() == 7
+
+
 @pytest.mark.parametrize("escape", ["\x1b", "\x1b[27u"], ids=["legacy", "kitty"])
 def test_escape_is_heard_soon(small: Callable[..., Any], escape: str) -> None:
     """Alone, and not when it begins another key."""

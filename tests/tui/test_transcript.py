@@ -119,9 +119,10 @@ async def test_all_is_passed_on_the_way_up_however_wrong_its_height_was_guessed(
     """What is below the top of the screen does not move, so that nothing is jumped over."""
     async with Screen().run_test(size=(40, 10)) as pilot:
         app = screen(pilot)
-        app.transcript.add(*(Tower(f"t{n}", 1 + n * 7 % 31, guessed=n * 5 % 23) for n in range(40)))
+        towers = 40 if by == "page" else 12  # with steps so small each height comes to be seen sooner
+        app.transcript.add(*(Tower(f"t{n}", 1 + n * 7 % 31, guessed=n * 5 % 23) for n in range(towers)))
         await settle(pilot)
-        wanted = [f"t{n}.{row}" for n in range(40) for row in range(1 + n * 7 % 31)]
+        wanted = [f"t{n}.{row}" for n in range(towers) for row in range(1 + n * 7 % 31)]
         lowest = len(wanted) - 10
         while app.transcript.scroll_offset.y:
             match by:
@@ -445,6 +446,50 @@ async def test_to_copy_all_moves_nothing() -> None:
 
 
 # What comes from outside
+
+
+async def test_a_selection_ends_with_what_was_selected() -> None:
+    async with Screen().run_test(size=(40, 10)) as pilot:
+        app = screen(pilot)
+        app.paper.add(Said("one"), Said("two"))
+        await settle(pilot)
+        assert await drag(pilot, (1, 1), (5, 3))
+        app.transcript.clear()
+        app.paper.add(Said("three"), Said("four"))
+        await settle(pilot)
+        assert not app.screen.get_selected_text()
+
+
+async def test_a_row_is_painted_again_only_when_it_says_something_else() -> None:
+    """What stands above the end of a paragraph that is being written stays as it was painted."""
+    async with Screen().run_test(size=(40, 12)) as pilot:
+        app = screen(pilot)
+        answer = Answer(1, "word " * 40, running=True)
+        app.paper.add(answer)
+        await settle(pilot)
+        before = [app.transcript.render_line(y) for y in range(1, 4)]
+        answer.append("and more " * 3)
+        app.paper.touch(answer)
+        await settle(pilot)
+        assert all(app.transcript.render_line(y) is strip for y, strip in enumerate(before, 1))
+        assert "and more" in "\n".join(app.seen())
+        app.transcript.mark(answer)
+        assert app.transcript.render_line(1) is not before[0]
+
+
+async def test_the_thumb_follows_all_the_way() -> None:
+    """It is drawn only when it looks different, and is never behind."""
+    async with Screen().run_test(size=(40, 10)) as pilot:
+        app = screen(pilot)
+        for number in range(60):
+            app.paper.add(Note(f"line {number}"))
+            app.transcript.flush()
+        await settle(pilot)
+        bar = app.transcript.vertical_scrollbar
+        assert (bar.window_virtual_size, bar.position) == (app.transcript.pile.total, app.transcript.scroll_offset.y)
+        drawn = [strip.text for strip in bar.render_lines(bar.size.region)]
+        bar.refresh()
+        assert drawn == [strip.text for strip in bar.render_lines(bar.size.region)]
 
 
 def hostile() -> list[Block]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
 from typing import Any
 
 from minicode.events import Event, Noted, TextDelta
@@ -56,3 +58,28 @@ async def test_words_during_a_fold_are_sent_when_it_is_over(drive: Any) -> None:
         await d.still()
         assert "are you there?" in d.body()
         assert "Stopped." in d.told and d.main.figuring.figures.doing == ""
+
+
+class Past:
+    """A session with so much behind it that it is told in slices."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def past(self) -> Iterator[Event]:
+        for number in range(2_000):
+            yield Noted("info", f"{self.what} {number}")
+
+
+async def test_of_two_tellings_at_once_the_later_one_is_told_and_once(drive: Any) -> None:
+    async with drive(steps(Say("One."))) as d:
+        turns = d.turns
+        first = asyncio.create_task(d.main.retell(Past("first")))
+        await asyncio.sleep(0)  # a slice of it
+        assert "first 1" in d.told
+        assert d.main.turns is None  # what is said meanwhile waits
+        await asyncio.gather(first, d.main.retell(Past("second")))
+        assert [line for line in d.told.splitlines() if line] == [f"second {number}" for number in range(2_000)]
+        assert d.main.turns is turns
+        await d.say("hello")
+        await d.tells("One.")

@@ -56,7 +56,7 @@ async def test_what_is_shown_is_what_would_run(tmp_path: Path) -> None:
     sent = Call("c1", "shell", {"command": ["make", "it all"], "workdir": "sub"})
     gate = gate_at(tmp_path, tmp_path / "state")
     asked, waiting = await asked_of(gate, Toolbox.load([("shipped", SHIPPED)], ["bash"]).prepare(sent), [])
-    assert asked.call == Call("c1", "bash", {"command": "cd sub && make 'it all'"})
+    assert asked.call == Call("c1", "bash", {"command": "make 'it all'", "cwd": "sub"})
     gate.answer("c1", Answer(False))
     await waiting
 

@@ -24,6 +24,7 @@ from minicode.events import (
     Event,
     Folded,
     Noted,
+    Questioned,
     ReplyDone,
     Retrying,
     StepStarted,
@@ -31,6 +32,7 @@ from minicode.events import (
     ThinkingDelta,
     TurnEnded,
     TurnStarted,
+    Verified,
     Withdrawn,
 )
 from minicode.messages import Call, Reply, Text, Thinking, ToolResult, Usage
@@ -132,6 +134,7 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
         "",
         [("permission", {"id": "c1", "asked": "it wants the network", "wants": "network", "always": "network(ls)"})],
     ),
+    (Questioned("c1", "Which?", ("a", "b")), "", []),
     (Alarm("c1", "made .envrc"), "  ! made .envrc\n", [("notice", {"text": "made .envrc", "level": "warning"})]),
     (
         Folded("e9", "auto", 9000, 2000, 3, 0),
@@ -142,6 +145,12 @@ TABLE: list[tuple[Event, str, list[tuple[str, dict[str, Any]]]]] = [
         Folded("ea", "auto", 9000, 7000, 0, 1),
         f"  1 old output shortened: about 9,000 tokens → 7,000. {RECALLED}\n",
         [("fold", {"clipped": 1})],
+    ),
+    (
+        Verified("All done.", "`make`", "exit code 2", "a\nb", "failed", back=True),
+        "M2 said   │ All done.\nchecked   │ `make`\noutcome   │ failed: exit code 2; M2 is told\n"
+        "evidence  │ a\n          │ b\n",
+        [("notice", {"claim": "All done.", "verdict": "failed", "command": "`make`", "evidence": "a\nb"})],
     ),
     (Noted("info", "fyi"), "  fyi\n", [("notice", {"text": "fyi", "level": "info"})]),
     (Noted("warning", "hm"), "  hm\n", [("notice", {"text": "hm", "level": "warning"})]),

@@ -149,7 +149,8 @@ WHOLE = [
     entry(11, "note", level="warning", text="careful"),
     entry(12, "end", reason="done"),
     entry(13, "refused", text="evil", by="hook", reason="no"),
-    entry(14, "end", reason="failed", error="refused"),
+    entry(14, "verify", command="`true`", outcome="exit code 1", evidence="no", verdict="failed", back=True),
+    entry(15, "end", reason="failed", error="refused"),
 ]  # fmt: skip
 
 

@@ -90,7 +90,7 @@ def test_hooks_of_both_are_added_and_know_where_they_are_from(files: Files) -> N
         Hook("PreToolUse", "check", "Bash|edit", 5.0, False, True),
         Hook("Stop", "true", trusted_fully=False),
     )
-    assert len(HOOK_EVENTS) == 9
+    assert len(HOOK_EVENTS) == 11
 
 
 def test_lists_of_all_layers_are_added(files: Files) -> None:

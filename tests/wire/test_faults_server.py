@@ -139,6 +139,16 @@ async def test_case_47_a_wait_can_be_cancelled(talk: Any, surface: str) -> None:
     assert (await t.say("Now")).text == "Here."
 
 
+async def test_a_turn_that_is_cancelled_before_its_first_step_ends(talk: Any, surface: str) -> None:
+    t = await talk(steps(Say("Here.")), surface)
+    saying = asyncio.ensure_future(t.say("Go"))
+    await asyncio.sleep(0)
+    assert t.session.running
+    t.session.cancel()
+    assert (await asyncio.wait_for(saying, 10)).reason == "cancelled"
+    assert (await t.say("Now")).reason == "done"
+
+
 async def test_case_47_patience_ends(talk: Any, surface: str) -> None:
     busy = [Fault(status=503, body=PAGE)] * 3
     t = await talk(reported(*busy), surface, schedule={"tries": 3})

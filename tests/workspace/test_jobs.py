@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -209,6 +210,21 @@ async def test_who_has_ended_is_told_once(workspace: Workspace) -> None:
     workspace.jobs.read(other)
     assert workspace.jobs.ended() == [job] and workspace.jobs.ended() == []
     assert sorted(changes) == [(1, ""), (1, "exit code 0"), (2, ""), (2, "exit code 0")]
+
+
+async def test_a_silent_job_is_told_of_now_and_then(root: Path) -> None:
+    """The heart of what was promoted beats: at first after a while, then ever more seldom, and not after news of it."""
+    jobs = jobs_module.Jobs(promotes=True, beat=0.3)
+    workspace = replace(Workspace.at(root), jobs=jobs)
+    job = await workspace.command("sleep 456", seconds=0.2)
+    assert jobs.beating() == [] and job.beat > job.seconds
+    assert not await job.wait("", 0.4)
+    assert jobs.beating() == [job] and jobs.beating() == [] and job.beat >= 2 * 0.6
+    assert not await job.wait("", max(job.beat - job.seconds, 0) + 0.05)
+    jobs.read(job)
+    assert jobs.beating() == [], "the model has just heard of it"
+    await job.stop()
+    assert jobs.beating() == []
 
 
 async def test_a_flood_ends_a_job(workspace: Workspace) -> None:

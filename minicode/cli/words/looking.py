@@ -66,7 +66,7 @@ class Spent(NamedTuple):
 
 
 def _spent(entries: Iterable[Entry], all_: Sequence[Entry]) -> Spent:
-    """What the replies among `entries`, and the summaries and titles, took."""
+    """What the replies among `entries`, and the summaries, titles and tasks, took."""
     models: dict[str, str] = {}
     asked = ""
     for entry in all_:
@@ -77,7 +77,7 @@ def _spent(entries: Iterable[Entry], all_: Sequence[Entry]) -> Spent:
     known = True
     for entry in entries:
         data = entry.data.get("reply", entry.data) if entry.kind == "fold" else entry.data
-        if entry.kind not in ("reply", "fold", "title") or "usage" not in data:
+        if entry.kind not in ("reply", "fold", "title", "task") or "usage" not in data:
             continue
         one = usage_from_json(data["usage"])
         price = catalogue.cost(one, models[entry.id])

@@ -46,7 +46,7 @@ async def mode(talk: Talk, rest: str) -> None:
 
 async def plan(talk: Talk, rest: str) -> None:
     _set_mode(talk, "plan")
-    tell(talk, "mode plan: M2 looks and thinks, and changes nothing. /mode default lets it work again.")
+    tell(talk, "mode plan: M2 looks, thinks and changes nothing until you agree to its plan. /mode default ends it.")
     if rest:
         talk.send(rest)
 

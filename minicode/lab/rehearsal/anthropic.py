@@ -45,7 +45,8 @@ def _tool(tool: Any) -> Tool:
     if not isinstance(tool, dict):
         raise Refusal("invalid params", "a tool is not an object")
     schema = tool.get("input_schema")
-    return Tool(str(tool.get("name") or ""), schema if isinstance(schema, dict) else {})
+    told = str(tool.get("description") or "")
+    return Tool(str(tool.get("name") or ""), schema if isinstance(schema, dict) else {}, told)
 
 
 def turn_of(message: Any) -> Turn:

@@ -26,6 +26,7 @@ class Refusal(Exception):
 class Tool:
     name: str
     schema: Mapping[str, Any]
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,7 +38,8 @@ def _tool(tool: Any) -> Tool:
     if not isinstance(function, dict):
         raise Refusal("function name or parameters is empty")
     schema = function.get("parameters")
-    return Tool(str(function.get("name") or ""), schema if isinstance(schema, dict) else {})
+    told = str(function.get("description") or "")
+    return Tool(str(function.get("name") or ""), schema if isinstance(schema, dict) else {}, told)
 
 
 def turn_of(message: Any) -> Turn:

@@ -16,6 +16,11 @@ from minicode.lab.rehearsal.script import AUTO, Block, Call, Do, Expect, Fault, 
 from minicode.lab.rehearsal.tools import call_for
 from minicode.messages import Usage
 
+# What each event with a part of such a block has, on both surfaces.
+AMID = {
+    "thinking": rb'"thinking_delta"|"reasoning_content"|"reasoning_details"|"reasoning"|<think>',
+    "call": rb'"input_json_delta"|"arguments"',
+}
 ALPHABET = string.ascii_lowercase + string.digits
 
 
@@ -130,8 +135,9 @@ def render(step: Step, reply: Reply, asked: Asked, shape: Shape) -> Answer:
     end, stop_at = None, 0
     if fault.stall is not None:
         end, stop_at = "silence", fault.stall
-    elif fault.cut is not None:
-        end, stop_at = "rst" if fault.reset else "fin", fault.cut
+    elif fault.cut is not None or fault.cut_in:
+        cut = _amid(pieces, fault.cut_in) if fault.cut is None else fault.cut
+        end, stop_at = "rst" if fault.reset else "fin", cut
     return dataclasses.replace(
         answer,
         headers=headers,
@@ -142,6 +148,15 @@ def render(step: Step, reply: Reply, asked: Asked, shape: Shape) -> Answer:
         delay=step.delay,
         pause=shape.pause,
     )
+
+
+def _amid(pieces: tuple[bytes, ...], kind: str) -> int:
+    """Where the middle one of the events is that carry a part of such a block. Raises LookupError if there is none."""
+    data = b"".join(pieces)
+    places = [at.start() for at in re.finditer(AMID[kind], data)]
+    if not places:
+        raise LookupError(f"there is no {kind} to be cut in")
+    return places[len(places) // 2]
 
 
 def _error_text(fault: Fault) -> str:

@@ -75,6 +75,7 @@ class Fault:
     raw: these bytes instead of any HTTP, then the connection is closed.
     mute: no byte at all, not even headers. stall: after so many bytes of the body, silence.
     cut: after so many bytes of the body, the end of the connection: FIN, or RST with reset.
+    cut_in: the same amid the pieces of a "thinking" block or of a "call"'s arguments.
     error_after: an error event after so many blocks.
     json: a plain JSON answer to a streaming request. content_type: a wrong one.
     """
@@ -88,6 +89,7 @@ class Fault:
     mute: bool = False
     stall: int | None = None
     cut: int | None = None
+    cut_in: Literal["", "thinking", "call"] = ""
     reset: bool = False
     error_after: int | None = None
     json: bool = False
@@ -97,7 +99,8 @@ class Fault:
     def whole(self) -> bool:
         """Whether the client can receive the complete reply all the same."""
         replaced = self.status != 200 or self.body is not None or self.raw is not None or self.mute
-        return not replaced and self.stall is None and self.cut is None and self.error_after is None
+        broken_off = self.stall is not None or self.cut is not None or self.cut_in or self.error_after is not None
+        return not (replaced or broken_off)
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,12 +241,12 @@ class Rehearsal:
                 raise Refusal(f"the script expected something else at step {number + 1}: {lack}")
             step = step.otherwise
         seed = hashlib.sha256(b"%d:" % len(self.requests) + raw).digest()
+        shape = step.shape or self.script.shape
         try:
             reply = respond.settle(step, asked, seed, count)
+            answer = respond.render(step, reply, asked, shape)
         except LookupError as error:
             raise Refusal(f"the script cannot go on at step {number + 1}: {error.args[0]}") from error
-        shape = step.shape or self.script.shape
-        answer = respond.render(step, reply, asked, shape)
         exchange.step = number
         self.played = max(self.played, number + 1)
         if not (step.fault or Fault()).whole:

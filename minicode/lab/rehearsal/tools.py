@@ -17,6 +17,14 @@ NAMES = {
     "pattern": ("pattern", "query", "regex", "glob"),
     "items": ("todos", "items", "todo_list", "tasks"),
     "git": ("command", "subcommand", "action", "operation", "args", "arguments", "argv"),
+    "all": ("replace_all", "all"),
+    "start": ("offset", "start_line", "start"),
+    "count": ("limit", "max_results", "count"),
+    "seconds": ("timeout", "timeout_seconds", "seconds"),
+    "code": ("code", "source", "script"),
+    "url": ("url", "uri", "link"),
+    "edits": ("edits", "replacements"),
+    "question": ("question", "prompt", "message"),
 }
 # An action → words its tool's name has, what it must take, what it must not take.
 ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -29,24 +37,40 @@ ACTIONS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
     "test": (("test",), (), ("old",)),
     "git": (("git",), ("git",), ()),
     "todo": (("todo",), ("items",), ()),
+    "python": (("python", "ipython"), ("code",), ("command",)),
+    "fetch": (("fetch", "browse"), ("url",), ()),
+    "ask": (("ask_user", "question"), ("question",), ()),
 }
-NAMED = ("grep", "glob", "test", "git", "todo")  # too alike or too free in form to be known by their schema
+NAMED = ("grep", "glob", "test", "git", "todo", "python", "fetch", "ask")  # not to be known by their schema alone
+# How what is said of a tool begins, for tools whose names say nothing.
+TOLD = {
+    "shell": ("run a command",),
+    "read": ("read a text file", "read a file"),
+    "grep": ("search file",),
+    "glob": ("list files", "find files"),
+    "test": ("run the project's tests", "run tests"),
+    "git": ("run git",),
+    "todo": ("keep the list of steps",),
+    "python": ("run python", "python"),
+    "fetch": ("read a web page", "fetch a"),
+    "ask": ("ask the user",),
+}
 
 
 def call_for(action: str, arguments: Mapping[str, Any], tools: tuple[Tool, ...]) -> tuple[str, Json]:
     """(tool name, arguments) of the call that does it. Raises LookupError with a sentence if no tool can.
 
-    Without a tool of their own, "test" and "git" are done in the shell if the script gives a `command`.
+    Without a tool of their own, "test", "python" and "git" are done in the shell if the script gives a `command`.
     """
     tool = _find(action, tools)
-    if tool is None and action in ("test", "git") and "command" in arguments:
-        command = arguments["command"] if action == "test" else f"git {arguments['command']}"
+    if tool is None and action in ("test", "python", "git") and "command" in arguments:
+        command = f"git {arguments['command']}" if action == "git" else arguments["command"]
         return call_for("shell", {"command": command}, tools)
     if tool is None:
         offered = ", ".join(t.name for t in tools) or "no tool at all"
         raise LookupError(f"No tool of this request can do {action!r}; it offers {offered}.")
     given = dict(arguments)
-    if action == "test":
+    if action in ("test", "python"):
         given.pop("command", None)
     elif action == "git":
         given["git"] = given.pop("command", "status")
@@ -67,7 +91,8 @@ def _find(action: str, tools: tuple[Tool, ...]) -> Tool | None:
     if action == "shell":
         named = [t for t in named if "test" not in t.name.lower()]
         fitting = [t for t in fitting if _parameter(t, "command", required=True)]
-    return next(iter(named or (fitting if action not in NAMED else [])), None)
+    told = [t for t in fitting if t.description.lower().startswith(TOLD.get(action, (action,)))]
+    return next(iter(named or told or (fitting if action not in NAMED else [])), None)
 
 
 def _parameter(tool: Tool, word: str, *, required: bool = False) -> str:

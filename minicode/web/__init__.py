@@ -1,0 +1,1 @@
+"""Reading the web for the model: what may be reached, fetched, made readable, picked from and searched."""
