@@ -13,9 +13,8 @@ from minicode.context.history import History
 from minicode.errors import ModelError, UsageError
 from minicode.events import Event, Folded, Noted, Retrying
 from minicode.journal.entry import Entry
-from minicode.messages import Reply, Request, Usage, User, reply_to_json, spec_to_json
+from minicode.messages import Reply, Request, Usage, User, reply_to_json
 from minicode.parts import Parts
-from minicode.records import Record
 
 TRIES = 2
 # Parts of the room: below the first, shortened outputs were enough; the second is what the running turn may keep
@@ -101,7 +100,9 @@ async def fold(parts: Parts, emit: Emit, why: str, guidance: str = "", *, runnin
     if trouble := folds.broken(trial.messages()) or ("" if after < before else "it would not be shorter"):
         return Done(reason=f"The folded history would not do: {trouble}. It is as it was.", usage=usage)
     data |= {"before": before, "after": after, "thoughts": trial.folded, "entries": len(cut.taken)}
-    parts.write([*_tools_of_today(parts), ("fold", data)])
+    # A fold moves the prefix anyway: an old session gets the tools that have come since, above all the one that looks
+    # back.
+    parts.write([*parts.tools_of_today(), ("fold", data)])
     entry = history.short.fold
     emit(Folded(entry, why, before, after, trial.folded, 0))
     return Done(entry, usage=usage)
@@ -151,16 +152,6 @@ async def _changed(parts: Parts, before: str, after: str) -> tuple[str, ...]:
     paths = await parts.checkpoints.changed(before, after)
     folder = str(parts.journal.header.data.get("folder", ""))
     return tuple(path.removeprefix(f"{folder}/") for path in paths) if len(paths) <= MOST_NAMED else ()
-
-
-def _tools_of_today(parts: Parts) -> list[Record]:
-    """A fold moves the prefix anyway: the one moment at which an old session may get the tools that have come since,
-    above all the one that looks back."""
-    specs = tuple(parts.toolbox.specs)
-    last = next((entry for entry in reversed(parts.history.entries) if entry.kind == "system"), None)
-    if last is None or parts.history.tools == specs:
-        return []
-    return [("system", {**last.data, "tools": [spec_to_json(spec) for spec in specs]})]
 
 
 def _weight(entries: Iterable[ContextEntry], history: History) -> int:

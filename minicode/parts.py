@@ -16,7 +16,7 @@ from minicode.events import Event
 from minicode.gate import Gate
 from minicode.journal.writer import Journal
 from minicode.limits import Limits
-from minicode.messages import Request, Usage
+from minicode.messages import Request, Usage, spec_to_json
 from minicode.model.base import Model
 from minicode.questions import Questions
 from minicode.sandbox.policy import Grant
@@ -86,6 +86,23 @@ class Parts:
     def write(self, new: list[records.Record]) -> None:
         for entry in self.journal.append_many(new) if new else ():
             self.history.add(entry)
+
+    def other_tools(self) -> str:
+        """With which tools, and without which, an old session goes on in this process: M2 must know, whatever it costs.
+        "" if they are the same; other words about the same ones wait for the next fold."""
+        had, has = ({spec.name for spec in specs} for specs in (self.history.tools, self.toolbox.specs))
+        if not self.history.system:
+            return ""
+        both = ("with", has - had), ("without", had - has)
+        return " and ".join(f"{how} {', '.join(sorted(names))}" for how, names in both if names)
+
+    def tools_of_today(self) -> list[records.Record]:
+        """What gives an old session the tools that this process has; nothing if it has them."""
+        specs = tuple(self.toolbox.specs)
+        last = next((entry for entry in reversed(self.history.entries) if entry.kind == "system"), None)
+        if last is None or self.history.tools == specs:
+            return []
+        return [("system", {**last.data, "tools": [spec_to_json(spec) for spec in specs]})]
 
     def next_request(self) -> Request:
         """What the model would be asked with now."""

@@ -46,7 +46,8 @@ def cost(parts: Parts) -> Cost | None:
         size, common = _size(data, request), _size(data, request._replace(messages=()))
     else:
         size = common + sum(weight(entry, parts.history.short) for entry in since)
-    if (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire) or "system" in kinds:
+    elsewhere = (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire)
+    if elsewhere or "system" in kinds or parts.other_tools():
         common = 0
     return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size), data["params"]["model"])
 

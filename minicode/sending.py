@@ -98,6 +98,9 @@ class Sending:
         elif news := self.parts.briefing.news(self.parts.history.facts.get("instructions", {})):
             said = f"{said}\n\n[minicode: instruction files have changed.\n{news.text}]"
             first.append(self.running.learned(news))
+        if self._first and (others := self.parts.other_tools()):
+            first += self.parts.tools_of_today()
+            notes = (f"This session goes on {others}: nothing of the next request is cached.",)
         if mode := planning.news(self.parts):
             said = f"{said}\n\n[minicode: {mode[0]}]"
             first.append(mode[1])

@@ -84,7 +84,8 @@ class History:
             case "system":
                 self.system = data["prompt"]
                 self.tools = tuple(spec_from_json(t) for t in data["tools"])
-                self.facts = self._first_facts = data.get("facts", {})
+                self._first_facts = data.get("facts", {})
+                self.facts = {**self._first_facts, **self.facts}  # other tools do not make it forget what it was told
             case "told":
                 self.facts = {**self.facts, **data}
             case "user":

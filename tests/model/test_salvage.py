@@ -39,6 +39,7 @@ def arguments(text: str) -> list[dict[str, object]]:
     ("name", "raw", "value"),
     [
         ("content", "\n  indented\n", "  indented"),
+        ("content", "a file's last line\n", "a file's last line\n"),
         ("content", "7", "7"),
         ("content", "none", "none"),
         ("content", "a & <b> &amp;", "a & <b> &amp;"),

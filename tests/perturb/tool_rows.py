@@ -144,9 +144,12 @@ async def stopped(stage: Stage) -> None:
 
 
 def went_on(stage: Stage) -> Iterator[str]:
-    """M2's prefix stays as it was, so a tool that went is still offered: its call is answered with what there is."""
+    """What went is offered no more, and a call of it answered with what there is; what came is offered."""
     if not any(done.call.name == "map" and "There is no tool `map`" in done.result.text for done in stage.done):
         yield "the tool that went was not missed"
+    before, after = ({tool.get("function", tool)["name"] for tool in stage.bodies[n]["tools"]} for n in (0, -1))
+    if (before - after, after - before) != ({"map", "outline"}, {"lately"}):
+        yield f"the tools that are offered went from {sorted(before)} to {sorted(after)}"
 
 
 TOOL_ROWS: tuple[Row, ...] = (
@@ -199,7 +202,7 @@ TOOL_ROWS: tuple[Row, ...] = (
         "T11",
         "tools added and taken away amid the session",
         talk=other_tools_later,
-        moves=lambda task: (*stopped_amid(task), Move((Do("map", {}),), ("There is no tool `map`",))),
+        moves=lambda task: (*stopped_amid(task), Move((Call("map", {}),), ("There is no tool `map`",))),
         remarks=went_on,
         tasks=("rename function", "edit JSON", "two-file refactor", "answer a question without edits"),
         why="a session is stopped and resumed in each",

@@ -162,8 +162,8 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 def test_the_shipped_tools(toolbox: Toolbox) -> None:
     assert toolbox.broken == ()
     assert " ".join(toolbox.tools) == (
-        "apply_patch ask_user bash edit exit_plan_mode git glob grep jobs map outline python read recall run_tests task "
-        "todo web_fetch web_search write"
+        "apply_patch ask_user bash edit exit_plan_mode git glob grep jobs map outline python read recall run_tests "
+        "task todo web_fetch web_search write"
     )
     told = [spec_to_json(spec) for spec in toolbox.specs]
     assert len(json.dumps(told, ensure_ascii=False).encode()) <= 10_100
