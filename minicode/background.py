@@ -27,7 +27,8 @@ class Background:
         self._jobs, self._journal = jobs, journal
         self._closing = False
         jobs.changed = self._record
-        jobs.next_id = 1 + max((entry.data["job"] for entry in journal.entries if entry.kind == "job"), default=0)
+        known = (entry.data.get("job") for entry in journal.entries if entry.kind == "job")
+        jobs.next_id = 1 + max((id_ for id_ in known if isinstance(id_, int)), default=0)
         self._lost = lost(journal.branch)
 
     def views(self) -> tuple[View, ...]:
@@ -55,7 +56,10 @@ class Background:
             news.append(f"job {job.id} ({_short(job.command)}) still runs, since {job.seconds:.0f} s{unread}")
         if self._lost:
             names = ", ".join(f"{id_} ({fate})" for id_, fate in self._lost.items())
-            news.append(f"this is a new process, so these background jobs are over: {names}.")
+            news.append(
+                "this is a new process, so these background jobs are over, or out of reach where no sandbox held "
+                f"them: {names}."
+            )
             self._write(*(("job", {"job": id_, "fate": _GONE}) for id_ in self._lost))
             self._lost = {}
         return news

@@ -12,6 +12,7 @@ from minicode.journal.entry import task_of
 from minicode.journal.reader import summaries
 from minicode.journal.repair import closing
 from minicode.journal.writer import Journal
+from minicode.text import count
 
 
 def open_journal(
@@ -52,7 +53,7 @@ def open_journal(
         )
     if mending := closing(journal.branch):
         journal.append_many(mending)
-        notes.append(f"{len(mending)} tool calls were cut short when minicode last stopped; the model is told so.")
+        notes.append(f"Cut short when minicode last stopped: {count(len(mending), 'tool call')}; the model is told so.")
     if name and journal.gist.name != name:
         journal.append("name", {"name": name})
     return journal, notes

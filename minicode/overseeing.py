@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from contextlib import aclosing
 from typing import Any
@@ -111,6 +112,7 @@ class Overseen:
     def __init__(self, session: Session, employer: Employer, gate: TaskGate) -> None:
         self._session, self._employer, self._gate = session, employer, gate
         self._name = f"t{task_of(gate.id)[1]}"
+        self._mark = secrets.token_hex(4)  # M2 chooses ids: no other call may be given the answer to one of these
         self._asked: set[str] = set()  # calls that are seen as calls, since the user has a say in them
         self._lines: list[str] = []
         self._begun = self._stopped = False
@@ -204,7 +206,7 @@ class Overseen:
 
     def _own(self, call: Call) -> Call:
         """Under an id that no other call has."""
-        return call._replace(id=f"{self._employer.call_id}/{self._name}/{call.id}")
+        return call._replace(id=f"{self._employer.call_id}/{self._name}/{self._mark}/{call.id}")
 
     def _say(self, text: str, *, kept: bool = False) -> None:
         line = self._hide(clean(" ".join(text.split("\n"))))

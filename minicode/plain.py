@@ -182,7 +182,7 @@ def verified(said: Verified) -> list[tuple[str, str]]:
     return [
         *_rows("M2 said", (["…"] if claim[_CLAIM:] else []) + claim[-_CLAIM:] if claim[0] else ["(nothing yet)"]),
         *_rows("checked", [clean(said.command)]),
-        *_rows("outcome", [f"{said.verdict}: {clean(said.outcome)}{sent}"]),
+        *_rows("outcome", [f"{said.verdict}: {clean(said.outcome).rstrip('.')}{sent}"]),
         *_rows("evidence", (["…"] if evidence[_SHOWN:] else []) + evidence[-_SHOWN:] if evidence[0] else []),
     ]
 

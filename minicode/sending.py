@@ -24,6 +24,7 @@ class Sending:
     def __init__(self, parts: Parts, running: Running, first: list[records.Record], overheard: list[str]) -> None:
         self.parts, self.running = parts, running
         self._first, self._overheard = first, overheard
+        self.begun = False
         self._asking: asyncio.Task[Reply] | None = None
 
     def interrupt(self) -> bool:
@@ -31,6 +32,7 @@ class Sending:
         return self.running.streaming and self._asking is not None and self._asking.cancel()
 
     async def run(self, text: str) -> None:
+        self.begun = True
         reason, error, code = "done", "", 0
         limits = self.parts.limits
         try:

@@ -124,8 +124,9 @@ class Session:
 
     def cancel(self) -> None:
         """Stop the running turn, whatever it does. Harmless if none runs."""
-        if self._task is not None:
-            # Not before its first step: a task that never began could not tell its end.
+        if self._task is not None and self._sending.begun:
+            self._task.cancel()
+        elif self._task is not None:  # in its first step: a task that never began could not tell its end
             self._task.get_loop().call_soon(self._task.cancel)
 
     async def fold(self, tell: Callable[[Event], None], guidance: str = "") -> None:

@@ -7,9 +7,11 @@ A project's file may only make things stricter.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from functools import partial
@@ -304,6 +306,9 @@ def _fits(value: Any, default: Any) -> tuple[Any, str]:
             return (value if isinstance(value, int) and not isinstance(value, bool) else None), "a whole number"
         case str():
             return (value if isinstance(value, str) else None), "a text"
+    if isinstance(value, str) and value.startswith("["):  # a list as TOML has it, on the command line
+        with suppress(ValueError):
+            value = json.loads(value)
     if isinstance(value, str):
         parts = re.split(r",(?![^()]*\))", value)  # a comma inside `tool(pattern)` belongs to the pattern
         value = [part.strip() for part in parts if part.strip()]

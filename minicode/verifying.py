@@ -20,17 +20,19 @@ from minicode.workspace.folder import Refused
 from minicode.workspace.testing.run import run_command, run_tests, text_of
 
 SENT = 6000  # bytes of the evidence that the model gets
+KEPT = 200_000  # and that are put on record, and shown
 _SECONDS = 1800
 
 FAILED = (
-    "You said that you are done. The user has every such claim checked, by {command}, and it fails: {outcome}\n\n"
+    "What you said was checked by {command}, and it fails: {outcome}\n\n"
     "{evidence}\n\nFind out why and mend it, without weakening the check. If that cannot be done, say plainly what is "
     "not done."
 )
 
 
 class Evidence(NamedTuple):
-    """What a check showed. command: as a person would say it. outcome: in a line. text: all that is to be seen."""
+    """What a check showed. command: as a person would say it. outcome: in a line. text: what is to be seen,
+    at most KEPT bytes of what it printed."""
 
     command: str
     outcome: str
@@ -64,9 +66,14 @@ async def gather(parts: Parts, command: str, say: Callable[[str], None] = lambda
             report = await (run_tests(workspace, (), _SECONDS) if tests else run_command(workspace, command, _SECONDS))
     except Refused as error:
         raise UsageError(str(error)) from None
+    if tests and report.none:
+        raise UsageError("No tests were found.")
+    if report.finished.code == 127 and not tests:
+        raise UsageError(f"It cannot be run: {clip(hide(report.said), 300) or 'exit code 127'}")
     outcome, _, rest = hide(text_of(report)).partition("\n")
     if not (report.counted or report.failures):  # what it printed is all there is
-        outcome, rest = fate_of(report.finished), hide(report.said)
+        # Hidden first: a secret that is cut in two would be known no more.
+        outcome, rest = fate_of(report.finished), clip(await asyncio.to_thread(hide, report.said), KEPT)
     # A test that fails by chance is told, and no reason to go on for ever.
     return Evidence(named(command), outcome, rest or "(no output)", not (report.good or report.only_flaky))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,14 @@ OURS = (
     "http_proxy",
     "https_proxy",
 )
+
+
+@pytest.fixture(autouse=True, scope="session")
+def heed_signals() -> None:
+    """A signal that is ignored here, as in a shell's background job, would be ignored by all we start."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(autouse=True)

@@ -36,7 +36,8 @@ async def bash(
     if run_in_background:
         job = await scope.workspace.background(command, scope.call_id, cwd=cwd, tty=tty)
         note = f"job {job.id} ended at once: {job.fate}" if job.fate else f"job {job.id} runs in the background"
-        return await scope.printed(await jobs.news(job), [note + _how(scope, job)], failed=bool(job.fate))
+        failed = job.fate not in ("", "exit code 0")
+        return await scope.printed(await jobs.news(job), [note + _how(scope, job)], failed=failed)
     seconds = min(max(timeout / 1000 if timeout >= MILLISECONDS else timeout, 1), LONGEST)
     with scope.workspace.watched(scope.alarm) as alarms:
         job = await scope.workspace.command(

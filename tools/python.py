@@ -1,5 +1,6 @@
 """Run Python in an interpreter that keeps its variables."""
 
+import asyncio
 from typing import Annotated
 
 from minicode.toolkit import Finished, Result, Scope, clean_output, in_the_way, tool
@@ -45,7 +46,8 @@ async def python(
         blocked = in_the_way(complaint, workspace.processes.grant)
         told += [f"{blocked} in bash" if "needs=" in blocked else blocked] * bool(blocked)
     if ran.late:
-        before = scope.fit(clean_output(ran.late).rstrip("\n"), ran.late, LATE)
+        late = await asyncio.to_thread(clean_output, ran.late)  # megabytes of odd characters take seconds
+        before = await asyncio.to_thread(scope.fit, late.rstrip("\n"), ran.late, LATE)
         output = f"[printed before this call:]\n{before}\n[and now:]\n".encode() + output
     return await scope.printed(output, told, failed=bool(notes or error))
 

@@ -40,7 +40,7 @@ from minicode.cli.commands import (
     which_session,
 )
 from minicode.cli.rehearse import rehearse
-from minicode.errors import MinicodeError
+from minicode.errors import MinicodeError, UsageError
 
 app = typer.Typer(
     name="minicode",
@@ -169,6 +169,8 @@ def run(
     """Do a task without a screen and exit: for scripts, pipes and CI. Also: minicode -p, --print, exec."""
     from minicode.cli.run import Job, headless
 
+    if verify is not None and not verify.strip():
+        raise UsageError("--verify is empty, so nothing would be checked. Name a command, or leave it out.")
     flags = {
         "model": model,
         "max_turns": max_turns,

@@ -40,6 +40,7 @@ class MinicodeApp(App[int]):
         self.ringer = Bell(self)
         self.conversation = Conversation(desk, self.ringer, first)
         self._keys = Keys(self.conversation)
+        self._early: list[str] = []  # keys of the whole screen that were pressed before it was all there
         self._open = False
 
     def get_default_screen(self) -> Conversation:
@@ -55,6 +56,8 @@ class MinicodeApp(App[int]):
         self.ringer.begin()
         await self.conversation.furnish()
         self._dress()
+        for what in self._early:
+            self.action_key(what)
         problems = self._load_files()
         try:
             opened = await self._opened()
@@ -88,9 +91,11 @@ class MinicodeApp(App[int]):
         self.call_later(self.refresh, layout=True)
 
     def action_key(self, what: str) -> None:
-        """A key of the whole screen, which is not all there in the first moment."""
+        """A key of the whole screen, which is not all there in the first moment: then it waits."""
         if self.conversation.furnished:
             getattr(self._keys, what)()
+        else:
+            self._early.append(what)
 
     @on(Conversation.Wanted)
     def _wanted(self, event: Conversation.Wanted) -> None:

@@ -145,6 +145,10 @@ class Question(Widget, can_focus=True):
                 self._mark(number)
             elif not text.isspace():
                 self._write(text)
+        elif text and self.has_focus and self.query(Input):
+            event.stop()
+            event.prevent_default()
+            self._add(text)
 
     def on_paste(self, event: events.Paste) -> None:
         event.stop()
@@ -152,6 +156,8 @@ class Question(Widget, can_focus=True):
             self.post_message(self.Typed(event.text))
         elif not self.query(Input):
             self._write(" ".join(event.text.split()))
+        elif self.has_focus:
+            self._add(" ".join(event.text.split()))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """At most three quarters of the screen, so that there is room for the transcript and the status line."""
@@ -197,7 +203,9 @@ class Question(Widget, can_focus=True):
         if not self.asked:
             return
         place = choices(self.asked)[self._view.marked].place
-        if place == WORDS:
+        if words := self.query(Input):  # Enter before the line has the focus
+            self._say(words.first(Input).value)
+        elif place == WORDS:
             self._write("")
         elif place == NOTHING:
             self._answer(Picked())
@@ -214,6 +222,12 @@ class Question(Widget, can_focus=True):
         words.focus()
         self.refresh(layout=True)
 
+    def _add(self, text: str) -> None:
+        """What is typed before the line has the focus."""
+        words = self.query_one(Input)
+        words.value += text
+        words.cursor_position = len(words.value)
+
     def _unwrite(self) -> bool:
         """False if there is no such line."""
         if not (words := self.query(Input)):
@@ -224,10 +238,13 @@ class Question(Widget, can_focus=True):
         return True
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """With what is checked beside it."""
         event.stop()
-        if event.value.strip():
-            self._answer(Picked(tuple(sorted(self._view.checked)), event.value.strip()))
+        self._say(event.value)
+
+    def _say(self, words: str) -> None:
+        """With what is checked beside it."""
+        if words.strip():
+            self._answer(Picked(tuple(sorted(self._view.checked)), words.strip()))
         else:
             self._unwrite()
 

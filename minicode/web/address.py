@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 
@@ -49,7 +50,8 @@ def read_url(text: str, base: Url | None = None) -> Url:
     """
     given = text.strip()
     if base is not None:
-        given = urljoin(str(base), given)
+        with suppress(ValueError):  # it is told below
+            given = urljoin(str(base), given)
     elif re.match(r"[\w-]+(\.[\w-]+)+([:/?#]|$)", given):
         given = f"https://{given}"
     shown = given[:200]

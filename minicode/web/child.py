@@ -30,7 +30,7 @@ def main() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     answer = readable(sys.stdin.buffer.read().decode("utf-8", "replace"), job["base"])
-    data = json.dumps(answer).encode()
+    data = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")  # half as long, or less
     while data:
         data = data[os.write(1, data) :]
 

@@ -35,6 +35,8 @@ _CHARSETS = re.compile(
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _META = re.compile(rb"<meta[^>]{0,200}?charset\s{0,3}=\s{0,3}[\"']?([\w-]{2,20})", re.IGNORECASE)
 _SCRIPTS = re.compile(r"<(script|style|svg|noscript)\b", re.IGNORECASE)
+_ENDS = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style", "svg", "noscript")}
+_PIECES = re.compile(r".{1,65536}[^\n]{0,4096}\n?", re.DOTALL)  # to the end of a line, if one comes soon
 
 
 class Page(NamedTuple):
@@ -60,10 +62,10 @@ async def fetch(
         raise Refused(_status(url, answer))
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     notes = [f"only the first {MOST // 2**20} MB were read"] if answer.cut else []
-    text = _text(answer, kind, url)
+    text = await asyncio.to_thread(_text, answer, kind, url)
     if kind in ("text/html", "application/xhtml+xml") or (not kind and re.match(r"\s*<(!doctype|html)", text, re.I)):
         return await _readable(workspace, url, text, notes, patience)
-    return Page(str(url), "", clean(text).strip(), kind or "text/plain", tuple(notes))
+    return Page(str(url), "", (await asyncio.to_thread(_clean, text)).strip(), kind or "text/plain", tuple(notes))
 
 
 async def _follow(url: Url, allow: Sequence[str], seconds: float) -> tuple[Url, Answer]:
@@ -95,7 +97,7 @@ def _moved(first: Url, there: Url) -> bool:
 def _status(url: Url, answer: Answer) -> str:
     names = {status.value: status.phrase for status in HTTPStatus}
     said = f"{url} answers {answer.status} {names.get(answer.status, '')}".rstrip()
-    if answer.status in (429, 503) and answer.headers.get("retry-after", "").isdigit():
+    if answer.status in (429, 503) and re.fullmatch(r"[0-9]{1,9}", answer.headers.get("retry-after", "")):
         return f"{said}: try again in {int(answer.headers['retry-after']):,} s, or read something else."
     if answer.status in (401, 403, 407, 451):
         return f"{said}: it is not open to everyone. Trying again will not help."
@@ -130,13 +132,13 @@ def _decoded(body: bytes, charset: str) -> str:
             try:
                 # Cut in the middle of a letter it is still what it was.
                 return codecs.getincrementaldecoder(name)().decode(body).removeprefix("\ufeff")
-            except (LookupError, UnicodeDecodeError):
+            except (LookupError, UnicodeError):  # the plain one where a mark is missing
                 continue
     return body.decode("utf-8", "replace")
 
 
 async def _readable(workspace: Workspace, url: Url, html: str, notes: list[str], patience: float) -> Page:
-    short, scripts = _without_scripts(html)
+    short, scripts = await asyncio.to_thread(_without_scripts, html)
     if len(short) > MOST_HTML:
         notes = [f"only the first {MOST_HTML // 2**20} MB of its HTML were read"]
     from importlib.util import find_spec
@@ -156,7 +158,12 @@ async def _readable(workspace: Workspace, url: Url, html: str, notes: list[str],
     if finished.ended or finished.code:
         why = "it takes too long" if finished.ended == "time" else _last_line(finished.errors)
         raise Refused(f"{url} is a page that cannot be made readable: {why}. Get it by bash (curl) if you need it.")
-    found = await asyncio.to_thread(_answer, finished.output)
+    try:
+        found = await asyncio.to_thread(_answer, finished.output)
+    except ValueError:  # more than is kept of what a program prints, as of a page that names a long base for its links
+        raise Refused(
+            f"{url} is a page that becomes too long when it is made readable. Get it by bash (curl)."
+        ) from None
     if len(found[1]) < 200 and scripts:
         notes.append("it has hardly any text: it is made by scripts, which are not run")
     return Page(str(url), found[0], found[1], "text/html", tuple(notes))
@@ -164,7 +171,12 @@ async def _readable(workspace: Workspace, url: Url, html: str, notes: list[str],
 
 def _answer(output: bytes) -> tuple[str, str]:
     found = json.loads(output)
-    return clean(found["title"])[:200], clean(found["text"])
+    return clean(found["title"])[:200], _clean(found["text"])
+
+
+def _clean(text: str) -> str:
+    """As `clean`, by pieces: others get their turn between them."""
+    return "".join(clean(piece[0]) for piece in _PIECES.finditer(text.replace("\r\n", "\n")))
 
 
 def _last_line(errors: bytes) -> str:
@@ -177,7 +189,7 @@ def _without_scripts(html: str) -> tuple[str, int]:
     parts, at, scripts = [], 0, 0
     while found := _SCRIPTS.search(html, at):
         name = found[1].lower()
-        end = re.compile(rf"</{name}\s*>", re.IGNORECASE).search(html, found.end())
+        end = _ENDS[name].search(html, found.end())
         if end is None:  # it may be open to the end; the parser will know
             break
         scripts += name == "script"

@@ -227,7 +227,8 @@ class Grid:
         lines, line = [], ""
         here = self.rows[self.y]
         for row in (*above, *self.rows):
-            before, line = len(line), line + "".join(row.cells)
+            before = len(line)
+            line += "".join(row.cells)  # by itself: so Python makes it longer where it is, and does not copy it
             if not row.on or len(row.cells) < COLUMNS:
                 kept = before + self.x if row is here else 0
                 lines.append(line[: max(len(line.rstrip()), kept)])

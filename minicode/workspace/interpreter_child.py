@@ -1,9 +1,10 @@
 """The Python that keeps its variables between calls: runs one piece of code after the other.
 
 Started by `interpreter.py` with any Python from 3.8 on, the standard library alone, and standard input as a socket:
-for each line of JSON that comes, {"name": what its frames are called, "code": text}, one goes back, {"value": repr of
-the last expression, "error": traceback, "kind": of the exception}. What is printed goes to standard output, be it by
-the code, by its threads or by its programs. SIGINT interrupts the code and keeps the variables.
+for each line of JSON that comes, {"name": what its frames are called, "code": text, "mark"}, one goes back, {"value":
+repr of the last expression, "error": traceback, "kind": of the exception, "mark": the same}. What is printed goes to
+standard output, be it by the code, by its threads or by its programs. SIGINT interrupts the code and keeps the
+variables.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def main() -> None:
         streams.flush()
         if os.getpid() != pid:  # the code has forked, and this is the child
             os._exit(0)
-        _send(replies, answer)
+        _send(replies, {**answer, "mark": job["mark"]})
 
 
 def _send(replies: BinaryIO, answer: dict[str, str]) -> None:

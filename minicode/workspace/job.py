@@ -8,7 +8,7 @@ import re
 import shlex
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 _GRACE = 2.0  # seconds between INT and TERM
 _SILENCE = 1.0  # seconds after which a line that has no end is taken for a prompt
 _PAUSE = 0.1  # seconds between two looks for a pattern
-_LINE = 500  # characters of a line in which a pattern is looked for
+_LINE, _SHORT = 500, 150  # characters of a line in which a pattern is looked for; one with two repetitions
+_LINES = re.compile(rb"[^\r\n]*(?:\r\n?|\n)|[^\r\n]+")
+_LOOKED = 0.02  # seconds after which others get their turn
 # What vi says before it waits for keys from wherever, for ever, unless it was told to end.
 _KEYLESS, _PATIENCE = b"Vim: Warning: Input is not from a terminal", 3.0
-_PIECE = 2**12  # bytes that are drawn at a time
+_PIECE = 2**11  # bytes that are drawn at a time
 
 Launch = Callable[..., Awaitable[Finished]]  # `Processes.run` with the program and the folder
 
@@ -171,7 +173,7 @@ class Job:
         at, end = self._read, time.monotonic() + seconds
         while self.running:
             grew, data, end_of_data = self._grew, self.kept.since(at), self.kept.total
-            if pattern and data and any(found(line) for line in await self._lines(data)):
+            if pattern and data and await _any(found, await self._lines(data), end):
                 return True
             at = end_of_data - (len(data) - data.rfind(b"\n") - 1)
             if (left := end - time.monotonic()) <= 0:
@@ -182,11 +184,11 @@ class Job:
                 await asyncio.sleep(min(_PAUSE, left))  # it may print more than could be looked at each time
         return True
 
-    async def _lines(self, data: bytes) -> list[bytes]:
+    async def _lines(self, data: bytes) -> Iterator[bytes]:
         if self._terminal is None:
-            return data.splitlines()
+            return (line[0].rstrip(b"\r\n") for line in _LINES.finditer(data))
         await self.draw()
-        return [line.encode() for line in self._terminal.lines()]
+        return (line.encode() for line in self._terminal.lines())
 
     async def typed(self, text: str | None, keys: str) -> str | None:
         """What `send` is to be given: of keys what they send, as the program wants them now; of a text a line, unless
@@ -258,14 +260,30 @@ def _wider(grant: Grant, than: Grant) -> bool:
     return any(has and not may for has, may in more) or not set(than.unread) <= set(grant.unread)
 
 
+async def _any(found: Callable[[bytes], object], lines: Iterator[bytes], end: float) -> bool:
+    """Is it in one of them, as far as one comes until then? There may be a million."""
+    pause = time.monotonic() + _LOOKED
+    for line in lines:
+        if found(line):
+            return True
+        if (now := time.monotonic()) > pause:
+            if now > end:
+                return False
+            await asyncio.sleep(0)
+            pause = time.monotonic() + _LOOKED
+    return False
+
+
 def _finder(pattern: str) -> Callable[[bytes], object]:
     """Looks for it in a line. Python's engine goes back without end on some patterns, and nothing could stop it: in a
     short line, two repetitions and none of a group are harmless."""
     bare = re.sub(r"\\.", "x", pattern, flags=re.DOTALL)
-    if len(re.findall(r"(?<!\()[*+?{][?+]?", bare)) > 2 or re.search(r"\)[*+?{]", bare):
+    repeated = len(re.findall(r"(?<!\()[*+?{][?+]?", bare))
+    if repeated > 2 or re.search(r"\)[*+?{]", bare):
         raise Refused("That pattern is too involved: at most two repetitions (* + ? {}) and none of a group.")
     try:
         look = re.compile(pattern).search
     except re.error:
         look = re.compile(re.escape(pattern)).search
-    return lambda line: look(line[: _LINE * 4].decode("utf-8", "replace")[:_LINE])
+    most = _SHORT if repeated > 1 else _LINE
+    return lambda line: look(line[: most * 4].decode("utf-8", "replace")[:most])

@@ -61,8 +61,10 @@ class Kin(NamedTuple):
         if over and not self._maybe_alive(others):
             return ()
         spared = {program.pid} if self.monitor else set()
-        left = self.signal(signal.SIGTERM, spared)
+        left: dict[int, str] = {}
         try:
+            # To look through all processes takes its time, in which a screen should say that it was heard.
+            left = await asyncio.to_thread(self.signal, signal.SIGTERM, spared)
             end, pause = time.monotonic() + _GRACE, 0.005
             while (program.poll() is None or self.alive()) and time.monotonic() < end:
                 await asyncio.sleep(pause)

@@ -29,6 +29,8 @@ def in_the_way(finished: Finished, grant: Grant) -> str:
         return 'the sandbox has no network; if it must be, call again with needs="network"'
     if re.search(_GIT, said):
         return ".git is read-only in the sandbox; use the git tool"
+    if re.search(_CLOSED, said) and not grant.write:
+        return "in plan mode commands write only in /tmp"  # and asking for more is of no use
     if re.search(_CLOSED, said):
         kept = ", and rules keep files from being read" if grant.unread else ""
         return f'the sandbox writes only in the workspace and /tmp{kept}; if it must be, call again with needs="host"'

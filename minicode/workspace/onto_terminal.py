@@ -8,13 +8,14 @@ import fcntl
 import os
 import sys
 import termios
-from _signal import SIG_DFL, SIGPIPE, SIGXFSZ, signal  # type: ignore[import-not-found]
+from _signal import SIG_DFL, SIGINT, SIGPIPE, SIGQUIT, SIGXFSZ, signal  # type: ignore[import-not-found]
 
 
 def main() -> None:
     if sys.argv[1] == "0":
         os.environ.pop("LC_CTYPE", None)  # Python put it there, not the caller
-    for number in (SIGPIPE, SIGXFSZ):  # Python ignores them, and that would be inherited
+    # Python ignores the first two, and whoever runs us in the background the others: a terminal heeds its keys.
+    for number in (SIGPIPE, SIGXFSZ, SIGINT, SIGQUIT):
         signal(number, SIG_DFL)
     try:
         if os.getsid(0) != os.getpid():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import secrets
 import signal
 import socket
 from collections.abc import Callable
@@ -20,6 +21,7 @@ _CHILD = Path(__file__).with_name("interpreter_child.py")
 _START = 60.0  # seconds until it has to have said that it is there
 _GRACE = 3.0  # seconds between INT and the end of it all
 _LAST_GRACE = 0.4  # seconds for it to end by itself, and between TERM and KILL
+_LONGEST_NAME = 100  # characters of an exception's
 _LONGEST = 16 * 2**20  # bytes of an answer: far more than the child makes of its own
 
 
@@ -135,16 +137,20 @@ class PythonProcess:
         return Performed(answer, self.unread(), tuple(notes))
 
     async def _ask(self, name: str, code: str) -> Answer | None:
+        mark = secrets.token_hex(8)  # else what code wrote there would put every later answer in the wrong place
         with suppress(ConnectionError):  # it has ended
-            self._writer.write(json.dumps({"name": name, "code": code}).encode() + b"\n")
+            self._writer.write(json.dumps({"name": name, "code": code, "mark": mark}).encode() + b"\n")
             await self._writer.drain()
-        return await self._read()
+        return await self._read(mark)
 
-    async def _read(self) -> Answer | None:
+    async def _read(self, mark: str = "") -> Answer | None:
         """None at the end, and for what the code itself wrote there."""
         try:
             said = json.loads(await self._reader.readline())
-            return Answer(*(str(said.get(name, "")) for name in Answer._fields))
+            if said.get("mark", "") != mark:
+                return None
+            answer = Answer(*(str(said.get(name, "")) for name in Answer._fields))
+            return answer._replace(kind=answer.kind[:_LONGEST_NAME])
         except (ValueError, AttributeError, RecursionError, ConnectionError):
             return None
 

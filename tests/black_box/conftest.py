@@ -225,14 +225,6 @@ def bell(program: Program) -> Iterator[Bell]:
     bell.close()
 
 
-@pytest.fixture(autouse=True, scope="session")
-def heed_signals() -> None:
-    """A signal that is ignored here, as in a shell's background job, would be ignored by all we start."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_IGN:
-            signal.signal(number, lambda *_: None)
-
-
 @pytest.fixture
 def damaged() -> list[str]:
     """A test that damages a journal, or expects the server to refuse something, says so here."""

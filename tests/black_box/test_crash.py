@@ -56,7 +56,7 @@ def test_killed_while_a_tool_runs(program: Any, rehearse: Any, grows: Any, bell:
     try:
         ran = program("run", "-c", "go on", server=server)
         assert (ran.code, ran.out) == (0, "Done.\n")
-        assert "2 tool calls were cut short" in ran.err
+        assert "Cut short when minicode last stopped: 2 tool calls;" in ran.err
         told = results(server.requests[-1].body)
         assert [text.split()[0] for _, text in told[1:]] == ["first", "interrupted:", "did"]
         assert "may have taken effect" in told[2][1] and "did not run" in told[3][1]
@@ -101,7 +101,8 @@ def test_calls_of_a_reply_that_was_never_answered(program: Any, rehearse: Any, d
     path.write_bytes(b"".join(lines[: kinds.index("reply") + 1]) + lines[kinds.index("reply") + 1][:20])
     damaged.append("journal")
     ran = program("run", "-c", "go on", server=server)
-    assert ran.code == 0 and "The last record was cut off" in ran.err and "1 tool calls were cut short" in ran.err
+    assert ran.code == 0 and "The last record was cut off" in ran.err
+    assert "Cut short when minicode last stopped: 1 tool call;" in ran.err
     [(_, text)] = results(server.requests[-1].body)
     assert "did not run" in text
     assert (program.workspace / "ran").read_text() == "1\n"

@@ -193,13 +193,17 @@ def test_a_summary_that_points_nowhere_is_asked_for_once_more(
     assert folds(program)[0]["upto"], "and then it is used"
 
 
-def test_an_old_session_gets_recall_with_its_first_fold(program: Any, rehearse: Rehearse, long_files: int) -> None:
+def test_an_old_session_gets_the_tools_of_today(program: Any, rehearse: Rehearse, long_files: int) -> None:
     server = rehearse(forever(reader(4)))
     without = ("--disallowed-tools", "recall")
     session = program("run", "read", "--json", *without, server=server).result["session_id"]
     assert "recall" not in [tool["name"] for tool in server.requests[-1].body["tools"]]
-    program("run", "-r", session, "more", server=server)
-    assert "recall" not in [tool["name"] for tool in server.requests[-1].body["tools"]], "the prefix stays"
+    ran = program("run", "-r", session, "more", server=server)
+    assert "This session goes on with recall: nothing of the next request is cached." in ran.err
+    assert "0 % of them cached" in ran.err or "cached if" not in ran.err
+    assert "recall" in [tool["name"] for tool in server.requests[-1].body["tools"]]
+    ran = program("run", "-r", session, "more", server=server)
+    assert "goes on with recall" not in ran.err
     assert program("sessions", "fold", session, server=server).code == 0
     program("run", "-r", session, "on", server=server)
     assert "recall" in [tool["name"] for tool in server.requests[-1].body["tools"]]

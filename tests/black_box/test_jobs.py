@@ -68,7 +68,7 @@ def test_the_end_of_a_job_is_told_to_both(program: Any, rehearse: Any) -> None:
 def test_jobs_end_with_the_process_and_the_model_learns_it(program: Any, rehearse: Any) -> None:
     ran = program("run", "--json", "go", server=rehearse(steps(begin("sleep 456"), ANSWER)))
     assert ran.code == 0 and records(program) == [(1, None), (1, "ended with the session")]
-    gone = "these background jobs are over: 1 (`sleep 456`)"
+    gone = "where no sandbox held them: 1 (`sleep 456`)"
     server = rehearse(
         steps(
             Step(begin("sleep 457"), expect=Expect(said=("go on", "[minicode: ", gone))),
@@ -93,7 +93,7 @@ def test_a_kill_leaves_no_job_and_is_told(program: Any, rehearse: Any, bell: Any
     running.end()
     if not held:
         os.killpg(next(iter(groups_of("sleep 456"))), signal.SIGKILL)  # without a namespace nothing ends with us
-    server = rehearse(steps(Step(ANSWER, expect=Expect(said="background jobs are over: 1 (`"))))
+    server = rehearse(steps(Step(ANSWER, expect=Expect(said="where no sandbox held them: 1 (`"))))
     assert program("run", "-c", "go on", server=server).code == 0
 
 

@@ -442,7 +442,8 @@ def wants(said: str | tuple[str, ...], thoughts: int) -> Step:
 
 def ids(program: Any, session: str = "") -> dict[str, str]:
     """Ids of the user's messages by text."""
-    return {entry["text"]: entry["id"] for entry in program.journal(session) if entry["kind"] == "user"}
+    said = [entry for entry in program.journal(session) if entry["kind"] == "user"]
+    return {entry.get("typed", entry["text"]): entry["id"] for entry in said}
 
 
 def test_rewind_gives_the_words_back_to_be_edited(program: Any, rehearse: Any, terminal: Any) -> None:
@@ -715,7 +716,7 @@ def test_a_claim_is_verified_in_the_sandbox_and_sent_back(program: Any, rehearse
     talk.says("\n> ", f"/verify touch {outside} in; echo no such luck; exit 3")
     talk.says("Send this to M2? [y/N] ", "y")
     talk.quits()
-    assert "M2 said   │ Done.\n" in talk.seen and "outcome   │ failed: exit code 3\n" in talk.seen
+    assert "M2 said   │ Done.\n" in talk.seen and "outcome   │ failed: exit code 3\x1b[0m" in talk.seen
     assert outside.exists() != held and (program.workspace / "in").exists()
 
 

@@ -38,6 +38,14 @@ def test_a_failed_check_goes_back_until_it_passes(program: Any, rehearse: Any) -
     assert "there is no two" in shown and "exit code 3" in shown
 
 
+def test_evidence_is_bounded(program: Any, rehearse: Any) -> None:
+    noisy = "head -c 9000000 /dev/zero | tr '\\0' '\\1'; echo; echo the last words"
+    ran = program("run", "--json", "--verify", noisy, "go", server=rehearse(steps(DONE)))
+    [said] = [event for event in ran.of("notice") if "verdict" in event]
+    assert ran.code == 0 and said["evidence"].endswith("the last words")
+    assert len(said["evidence"].encode()) <= 200_000 and "left out" in said["evidence"]
+
+
 def test_what_stays_wrong_is_sent_back_so_often_and_no_more(program: Any, rehearse: Any) -> None:
     server = rehearse(steps(DONE, told("it fails"), told("it fails")))
     ran = program("run", "--set", "verify_tries=2", "--verify", CHECK, "go", server=server)
@@ -56,7 +64,7 @@ def test_the_tests_of_the_project(program: Any, rehearse: Any) -> None:
 @pytest.mark.parametrize(
     ("flags", "told"),
     [
-        (("--verify", "auto"), "found no tests"),
+        (("--verify", "auto"), "No tests were found"),
         (("--verify", "true", "--disallowed-tools", "bash"), "The tool bash is not allowed"),
         (("--verify", "rm -rf x", "--set", "permissions.deny=bash(rm *)"), "It was not run: "),
     ],
@@ -64,6 +72,13 @@ def test_the_tests_of_the_project(program: Any, rehearse: Any) -> None:
 def test_a_check_that_cannot_be_made_is_no_pass(program: Any, rehearse: Any, flags: Any, told: str) -> None:
     ran = program("run", "--set", "verify_tries=0", *flags, "go", server=rehearse(steps(DONE)))
     assert ran.code == 57 and told in ran.err and "NOT VERIFIED" in ran.err
+
+
+def test_a_check_that_is_empty_or_not_there(program: Any, rehearse: Any) -> None:
+    ran = program("run", "--verify", " ", "go")
+    assert ran.code == 2 and "--verify is empty" in ran.err
+    ran = program("run", "--verify", "no-such-check now", "go", server=rehearse(steps(DONE)))
+    assert ran.code == 57 and "It cannot be run" in ran.err and "no-such-check" in ran.err
 
 
 def test_a_run_that_does_not_come_to_its_end_is_not_verified(program: Any, rehearse: Any) -> None:

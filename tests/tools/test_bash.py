@@ -104,6 +104,13 @@ async def test_the_sandbox_in_the_way_is_told_once(toolbox: Toolbox, root: Path,
     assert await last_line(Workspace.at(root)) == "[exit code 1]"
 
 
+async def test_nothing_is_promised_in_plan_mode(toolbox: Toolbox, root: Path) -> None:
+    planning = Workspace.at(root, box=Passing()).granting(Grant(write=False))
+    command = {"command": "echo 'touch: x: Read-only file system'; exit 1"}
+    result = await toolbox.run(toolbox.prepare(Call("c", "bash", command)), Scope(planning))
+    assert result.text.endswith("\n[exit code 1; in plan mode commands write only in /tmp]")
+
+
 async def test_where_it_ended_is_told_and_does_not_last(run, root: Path) -> None:
     (root / "sub").mkdir()
     again = "the next call starts in the root again"

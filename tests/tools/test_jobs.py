@@ -85,6 +85,11 @@ async def test_what_fails_at_once_is_told_at_once(run) -> None:
     assert result.failed and "not found\n[job 1 ended at once: exit code 127]" in result.text
 
 
+async def test_what_is_done_at_once_has_not_failed(run) -> None:
+    result = await run("bash", command="echo up", run_in_background=True)
+    assert not result.failed and result.text == "up\n[job 1 ended at once: exit code 0]"
+
+
 async def test_waiting_for_words(run, root: Path) -> None:
     os.mkfifo(root / "go")
     await run("bash", command="read x < go; printf 'Password: '; sleep 456", run_in_background=True)

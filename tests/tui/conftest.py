@@ -28,7 +28,6 @@ def load(name: str, path: Path) -> ModuleType:
 _box = load("minicode_black_box", ROOT / "tests/black_box/conftest.py")
 _terminal = load("minicode_test_terminal", ROOT / "tests/tui/terminal.py")
 program, rehearse, damaged, measured, bell = _box.program, _box.rehearse, _box.damaged, _box.measured, _box.bell
-heed_signals = _box.heed_signals
 drive = load("minicode_test_driven", ROOT / "tests/tui/driven.py").drive
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual import events
 
 from minicode.lab.rehearsal import Do, Say, Think, steps
 from minicode.tui.question import Question
@@ -62,6 +63,16 @@ async def test_answered_by_keys(drive: Any, several: bool, answers: list[tuple[l
         await d.tells("Done.")
         await d.still()
         assert not panel.display and d.main.prompt.display and d.main.prompt.has_focus_within
+
+
+async def test_words_that_are_typed_faster_than_the_screen_are_all_there(drive: Any) -> None:
+    async with drive(steps(ASKS, DONE)) as d:
+        await asked(d)
+        for letter in "mind the unicode":
+            d.app.post_message(events.Key({" ": "space"}.get(letter, letter), letter))
+        d.app.post_message(events.Key("enter", "\r"))
+        await d.tells("Done.")
+        assert results(d) == ["The user says: mind the unicode"]
 
 
 async def test_answered_with_the_mouse(drive: Any) -> None:

@@ -147,6 +147,7 @@ def test_a_mistake_in_the_environment_names_the_variable(variable: str, monkeypa
         ("append_system_prompt=", "append_system_prompt", ""),
         ("allowed_tools=read, grep", "allowed_tools", ("read", "grep")),
         ("allowed_tools=", "allowed_tools", ()),
+        ('web.allow=["localhost:1", "b"]', "web_allow", ("localhost:1", "b")),
     ],
 )
 def test_assignments(assignment: str, key: str, value: Any) -> None:

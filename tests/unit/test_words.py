@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from minicode import safety, trust
+from minicode import plain, safety, trust
 from minicode.cli.slash import all_helps, helps, is_word, obey
 from minicode.cli.words.saying import commands, filled, text_of
 from minicode.errors import ConfigError, UsageError
@@ -58,7 +58,7 @@ class Talk:
         return self.answers.pop(0) if self.answers else ""
 
     def show(self, event: Event) -> None:
-        self.said.append(f"{event}\n")
+        plain.Progress(self.said.append, colour=False).show(event)
 
     async def go_over(self, plan: Plan) -> None:
         self.gone_over.append(plan)
@@ -443,7 +443,8 @@ async def test_a_claim_beside_the_evidence(talk: Callable[..., Talk], folder: Pa
     shown = await desk.word("/verify")
     assert "M2 said   │ All tests pass now.\n" in shown and "1 failed" in shown and "1 != 2" in shown
     [sent] = desk.sent
-    assert sent.startswith("I ran the tests of this project to check. It failed: ") and "1 != 2" in sent
+    assert sent.startswith("What you said was checked by the tests of this project, and it fails: ")
+    assert "1 != 2" in sent
     (folder / "test_a.py").write_text((folder / "test_a.py").read_text().replace("1, 2", "1, 1"))
     assert "all passed (1)" in await desk.word("/verify")
     assert len(desk.asked) == 1, "a success is nothing to mend"
@@ -453,8 +454,8 @@ async def test_a_command_of_the_users_own(talk: Callable[..., Talk], folder: Pat
     desk = talk()
     desk.answers = ["no"]
     shown = await desk.word("/verify seq 30; exit 3")
-    assert "M2 said   │ (nothing yet)\n" in shown and "command   │ `seq 30; exit 3`\n" in shown
-    assert "outcome   │ exit code 3\n" in shown and "│ 30\n" in shown and "│ 18\n" not in shown
+    assert "M2 said   │ (nothing yet)\n" in shown and "checked   │ `seq 30; exit 3`\n" in shown
+    assert "outcome   │ failed: exit code 3\n" in shown and "│ 30\n" in shown and "│ 18\n" not in shown
     assert desk.sent == [], "it is sent only after a yes"
     assert "exit code 0" in await desk.word("/verify touch made") and (folder / "made").exists()
 

@@ -254,7 +254,7 @@ async def test_case_42_a_value_that_holds_closing_tags_is_kept_whole(talk: Any, 
     leak = markup(("write", {"file_path": "page.html", "content": content}))
     t = await talk(steps((Think("Write."), Say(leak)), Say("Done.")), surface)
     await t.say("Go")
-    assert (t.folder / "page.html").read_text() == content.rstrip("\n")  # M2 may put a line break there
+    assert (t.folder / "page.html").read_text() == content
     assert ("may have been cut" in t.results(2)[0]) == ("</parameter>" in content)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -256,6 +258,36 @@ async def test_patterns(workspace: Workspace, pattern: str) -> None:
     job = await workspace.background("echo; echo 'listens on http://h:80/ (ok)'; sleep 456")
     assert await job.wait(pattern, PATIENCE) and job.running
     assert not await job.wait("never", 0.2)
+    await workspace.jobs.close()
+
+
+@pytest.mark.parametrize(
+    ("prints", "pattern"),
+    [("'a' * 500", ".*.*[xy]"), ("('a' * 480 + chr(10)) * 9000", ".*[xy]"), ("chr(10) * 4_000_000", "x")],
+)
+async def test_a_pattern_stops_nobody_else(workspace: Workspace, prints: str, pattern: str) -> None:
+    worst, done = 0.0, asyncio.Event()
+
+    async def watch() -> None:
+        nonlocal worst
+        while not done.is_set():
+            begin = time.monotonic()
+            await asyncio.sleep(0.01)
+            worst = max(worst, time.monotonic() - begin)
+
+    job = await workspace.background(f'{sys.executable} -c "print({prints})"; sleep 456')
+    printed = asyncio.Event()
+    job.listeners.add(lambda data: printed.set())
+    if not job.unread:
+        await printed.wait()
+    watching = asyncio.create_task(watch())
+    await asyncio.sleep(0)
+    begin = time.monotonic()
+    assert not await job.wait(pattern, 1.0)
+    assert time.monotonic() - begin < 3.0
+    done.set()
+    await watching
+    assert worst < 0.4
     await workspace.jobs.close()
 
 

@@ -174,3 +174,18 @@ def test_cursor_keys_have_two_forms() -> None:
 def test_no_keys(keys: str) -> None:
     with pytest.raises(Refused, match="There is no key `"):
         typed(keys, False)
+
+
+def test_a_line_without_end_is_not_copied_for_each_of_its_rows() -> None:
+    def took(end: str) -> float:
+        times = []
+        for _ in range(2):
+            terminal = Terminal()
+            for _ in range(5_000):
+                terminal.feed(("\U0001f600" * (COLUMNS // 2) + end).encode())
+            begin = time.perf_counter()
+            terminal.take()
+            times.append(time.perf_counter() - begin)
+        return min(times)
+
+    assert took("") < 3 * took("\r\n")

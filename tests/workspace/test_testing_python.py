@@ -15,7 +15,7 @@ from minicode.workspace.folder import Refused
 from minicode.workspace.testing.memory import Failed, recall, remember
 from minicode.workspace.testing.outcome import Outcome, worst
 from minicode.workspace.testing.project import choose
-from minicode.workspace.testing.python import parallel
+from minicode.workspace.testing.python import _outcomes, parallel
 from minicode.workspace.testing.run import Report, detect, run_tests, shows_of, text_of
 from minicode.workspace.workspace import Workspace
 
@@ -163,6 +163,12 @@ async def test_a_dangling_python_is_passed_over(root: Path, tmp_path: Path) -> N
     )
     report = await run_tests(workspace)
     assert report.good and report.command == "python3 -m pytest"
+
+
+async def test_asking_for_unittest_does_not_say_that_pytest_is_missing(workspace: Workspace, root: Path) -> None:
+    (root / "test_a.py").write_text("def test_a(): pass\n")
+    report = await run_tests(workspace, runner="unittest")
+    assert text_of(report).startswith("unittest found no tests. Tests written for pytest need it: take it as runner")
 
 
 async def test_asking_for_pytest_where_there_is_none(workspace: Workspace, root: Path) -> None:
@@ -394,3 +400,9 @@ def test_a_person_would_type(workspace: Workspace, root: Path) -> None:
     assert detect(workspace) == ".venv/bin/python -m pytest"
     fill(root, {"Cargo.toml": ""})
     assert detect(workspace) == "cargo test"
+
+
+def test_what_a_test_wrote_into_the_report_is_left_out() -> None:
+    forged = f'["a", "passed", "", "", 1{"0" * 400}]\n{"[" * 5000}\n["b"]\n["c", "passed", "", "", "x"]\n'
+    told = [*_outcomes(f'{forged}["d", "passed", "", "", 1]\n'.encode())]
+    assert told == [Outcome("d", "passed", "", "", 1.0)]

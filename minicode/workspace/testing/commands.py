@@ -51,5 +51,5 @@ async def _run(task: Task, runner: str, argv: Sequence[str], command: str = "") 
     program = Path(argv[0])
     first = f"./{program.name}" if program.parent == task.folder else program.name
     typed = command or " ".join([first, *argv[1:]])
-    said = clean_output(finished.output)
+    said = await asyncio.to_thread(clean_output, finished.output)
     return Ran(runner, typed, finished, outcomes, counted=False, said=said, note=" ".join(troubles[:3]))

@@ -115,7 +115,7 @@ def _outcomes(report: bytes) -> Iterator[Outcome]:
         try:
             test, kind, place, message, seconds = json.loads(line)
             outcome = Outcome(str(test), str(kind), str(place), str(message), float(seconds))
-        except (ValueError, TypeError, RecursionError):  # the last one of a killed run, or what a test wrote there
+        except (ValueError, TypeError, OverflowError, RecursionError):  # of a killed run, or what a test wrote there
             continue
         if outcome.kind == "started":
             started.append(outcome)

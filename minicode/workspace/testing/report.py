@@ -99,7 +99,7 @@ def headline(report: Report) -> str:
         return f"{runner}: all passed ({report.passed}){skipped}"
     if skipped or not report.counted:
         return f"{runner}: passed{skipped}"
-    hint = " pytest is not installed here; if the tests are written for it, install it." if runner == "unittest" else ""
+    hint = " Tests written for pytest need it: take it as runner, or install it." if runner == "unittest" else ""
     return f"{runner} found no tests.{hint}"
 
 
