@@ -27,7 +27,7 @@ from minicode.tui.rows import Row
 from minicode.tui.strips import MARGIN, Strips, edged
 
 # Seconds between two looks at what came; and how many times as long as the last look took one waits at least.
-FLUSH, REST = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 30, 1.2
+FLUSH, REST = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 20, 1.5
 
 
 class Transcript(ScrollView, can_focus=True):
