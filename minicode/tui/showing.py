@@ -40,7 +40,9 @@ class Shown(Protocol):
     transcript: Transcript
 
     def call_after_refresh(self, callback: Callable[[], object]) -> bool: ...
-    def run_worker(self, work: Awaitable[None], *, exclusive: bool, group: str, exit_on_error: bool) -> object: ...
+    def run_worker(
+        self, work: Callable[[], Awaitable[None]], *, exclusive: bool, group: str, exit_on_error: bool
+    ) -> object: ...
 
 
 class Showing:
@@ -142,7 +144,7 @@ class Showing:
         screen.ringer.title(f"{'● ' if screen.turns.begun else ''}{gist.name or gist.title or 'minicode'}")
 
     def look_at_repo(self) -> None:
-        self._screen.run_worker(self._look_at_repo(), exclusive=True, group="repo", exit_on_error=False)
+        self._screen.run_worker(self._look_at_repo, exclusive=True, group="repo", exit_on_error=False)
 
     async def _look_at_repo(self) -> None:
         self._screen.figuring.repo(await self._screen.desk.repo.look())

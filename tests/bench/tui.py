@@ -182,9 +182,15 @@ class Bench:
         print(f"         ratio {ratio:.2f} (promised: 450 ms, 1.3); a key typed then is seen {ms(echo)}")
 
     def stream(self, tokens: int, rate: int) -> None:
-        """One reply of so many tokens, as a thought and as text; looked at after each thousand."""
-        for kind in (Think, Say):
-            parts = tuple(f"{SENTENCE * 55}mark{n:04} ends here.\n\n" for n in range(1, tokens // 1000 + 1))
+        """One reply of so many tokens, as a thought and as text, in paragraphs that are long and in very long ones;
+        looked at after each thousand."""
+        for name, kind, long in (
+            ("thought", Think, 55),
+            ("text", Say, 11),
+            ("text, 3,800 characters a paragraph", Say, 55),
+        ):
+            thousand = "\n\n".join([SENTENCE * long] * (55 // long))
+            parts = tuple(f"{thousand}mark{n:04} ends here.\n\n" for n in range(1, tokens // 1000 + 1))
             size = 20
             shape = Shape(pause=size / TOKEN / rate, piece=size)
             words = "".join(
@@ -207,7 +213,6 @@ class Bench:
             lag = [s - at for s, at in zip(seen, sent, strict=True)]
             each = [b - a for a, b in pairwise(used)]
             head, tail = statistics.median(each[1:6]), statistics.median(each[-5:])
-            name = "thought" if kind is Think else "text"
             took = relay.until - relay.since
             print(
                 f"stream   {name}: {len(words) / TOKEN / took:,.0f} tokens/s; CPU per 1,000 tokens {head * 1000:.0f} ms"
