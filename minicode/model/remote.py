@@ -10,21 +10,18 @@ import os
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
+from minicode import outward
 from minicode.errors import ConfigError, ModelError
 from minicode.model import clocks
 from minicode.model.faults import clean, fault, unreachable
 
 if TYPE_CHECKING:
-    import ssl
-
     import httpx
 
 _KEPT = 120.0  # seconds an unused connection is trusted
-_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 class Remote:
@@ -154,10 +151,10 @@ def _client(url: SplitResult) -> httpx.AsyncClient:
     sys.modules.setdefault("httpx._main", None)  # type: ignore[arg-type]
     import httpx
 
-    proxy = _proxy(url)
+    proxy = outward.proxy("https", url.hostname or "", url.netloc) or None
     try:
         return httpx.AsyncClient(
-            verify=_trust(os.environ.get("SSL_CERT_FILE", "")),
+            verify=outward.trust(os.environ.get("SSL_CERT_FILE", "")),
             proxy=proxy,
             trust_env=False,  # it would stumble over a SOCKS proxy in ALL_PROXY where HTTPS_PROXY is what counts
             timeout=None,
@@ -169,29 +166,3 @@ def _client(url: SplitResult) -> httpx.AsyncClient:
             f"The proxy that the environment names cannot be used: {str(error).rstrip('.')}. "
             "HTTPS_PROXY takes http://HOST:PORT; NO_PROXY names hosts to be reached without."
         ) from error
-
-
-def _proxy(url: SplitResult) -> str | None:
-    """The URL of the proxy that the environment, or the system, names for this host."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    given = proxies.get("https") or proxies.get("all")
-    if not given or url.hostname in _HERE or proxy_bypass(url.netloc):
-        return None
-    return given if "://" in given else f"http://{given}"
-
-
-@cache  # the system's certificates take 90 ms to read
-def _trust(file: str) -> ssl.SSLContext:
-    """The system's trust, or that of the file which SSL_CERT_FILE names."""
-    import ssl
-
-    if file:
-        try:
-            return ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise ConfigError(f"SSL_CERT_FILE names {file}, which holds no certificates: {error}.") from error
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

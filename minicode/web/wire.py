@@ -9,10 +9,9 @@ import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from minicode import __version__
+from minicode import __version__, outward
 from minicode.text import clean
 from minicode.web.address import PORTS, Url, check_address, check_place
 from minicode.workspace.folder import Refused
@@ -60,7 +59,7 @@ async def exchange(question: Question, allow: Sequence[str], seconds: float = WH
 
     url = question.url
     opened = question.free or check_place(url, allow)
-    proxy = _proxy(url)
+    proxy = outward.proxy(url.scheme, url.host, url.place)
     opened_streams: list[httpcore.AsyncNetworkStream] = []
     backend = Checked(opened_streams, None if proxy or opened else lambda address: check_address(address, url))
     try:
@@ -94,7 +93,7 @@ async def _ask(question: Question, backend: Checked, proxy: str) -> Answer:
     if question.body:
         headers["Content-Length"] = str(len(question.body))
     pool = httpcore.AsyncConnectionPool(
-        ssl_context=_trust(os.environ.get("SSL_CERT_FILE", "")) if "https" in (url.scheme, proxy[:5]) else None,
+        ssl_context=outward.trust(os.environ.get("SSL_CERT_FILE", "")) if "https" in (url.scheme, proxy[:5]) else None,
         proxy=httpcore.Proxy(proxy) if proxy else None,
         network_backend=backend,  # type: ignore[arg-type]
     )
@@ -209,27 +208,3 @@ def _why(error: BaseException) -> str:
             return "it does not speak TLS as it should"
     said = next((one.strerror for one in causes if isinstance(one, OSError) and one.strerror), "")
     return clean(said or str(error))[:120].rstrip(".") or "the connection broke off"
-
-
-def _proxy(url: Url) -> str:
-    """The URL of the proxy that the environment names for this place, "" for none."""
-    from urllib.request import getproxies, proxy_bypass
-
-    proxies = getproxies()
-    given = proxies.get(url.scheme) or proxies.get("all") or ""
-    if not given or url.host in ("localhost", "127.0.0.1", "::1") or proxy_bypass(url.place):
-        return ""
-    return given if "://" in given else f"http://{given}"
-
-
-@cache  # the system's certificates take 90 ms to read
-def _trust(file: str) -> ssl.SSLContext:
-    """The system's trust, or that of the file which SSL_CERT_FILE names."""
-    if file:
-        try:
-            return ssl.create_default_context(cafile=file)
-        except OSError as error:
-            raise Refused(f"SSL_CERT_FILE names {file}, which holds no certificates: {error}.") from None
-    import truststore
-
-    return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
