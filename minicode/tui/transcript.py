@@ -26,8 +26,9 @@ from minicode.tui.pile import Pile
 from minicode.tui.rows import Row
 from minicode.tui.strips import MARGIN, Strips, edged
 
-# Seconds between two looks at what came; and how many times as long as the last look took one waits at least.
-FLUSH, REST = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 20, 1.5
+# Seconds from one look at what came to the next, of which the look itself takes this share at most. The first piece
+# after a pause is seen at once, with those that come together with it.
+FLUSH, SHARE, AT_ONCE = 1 / 8 if os.environ.get("SSH_CONNECTION") else 1 / 20, 0.4, 0.005
 
 
 class Transcript(ScrollView, can_focus=True):
@@ -78,7 +79,8 @@ class Transcript(ScrollView, can_focus=True):
         self._dirty: set[int] = set()
         self._flushing = False
         self._laying = False
-        self._worked = 0.0  # seconds, since the last look
+        self._looked = 0.0  # when the last look began
+        self._worked = 0.0  # seconds, of that look
         self._style = Style()  # ours, as long as lines are painted
 
     # What its owner does
@@ -179,12 +181,13 @@ class Transcript(ScrollView, can_focus=True):
     def _soon(self) -> None:
         if not self._flushing and self.is_attached:
             self._flushing = True
-            self.set_timer(max(FLUSH, REST * self._worked), self.flush)
+            due = self._looked + max(FLUSH, self._worked / SHARE)
+            self.set_timer(max(due - time.monotonic(), AT_ONCE), self.flush)
 
     def flush(self) -> None:
         """Show what has changed since the last time."""
         self._flushing = False
-        began = time.thread_time()
+        self._looked, began = time.monotonic(), time.thread_time()
         before = self.virtual_size, self.scroll_offset, len(self.pile)
         place = None if self.following else self.pile.place(self.scroll_offset.y)
         dirty = [number for number in self._dirty if number < len(self.blocks)]
