@@ -9,11 +9,12 @@ import sys
 _ALIASES = {"exec": "run", "session": "sessions"}
 # All of them, hidden ones too; to ask typer for them would cost every start.
 COMMANDS = (
-    "chat", "config", "demo", "doctor", "login", "logout", "models", "rehearse", "run", "serve", "sessions", "tools",
-    "trace", "trust",
+    "chat", "completion", "config", "demo", "doctor", "login", "logout", "models", "rehearse", "run", "serve",
+    "sessions", "tools", "trace", "trust",
 )  # fmt: skip
 _TALK = {(): None, ("-c",): "", ("--continue",): ""}  # the plainest ways to begin, and the session they mean
 _PRINT = ("-p", "--print")
+_COMPLETES = "_MINICODE_COMPLETE"  # set where a shell asks how a line could go on
 _TOP = ("-h", "--help", "-V", "--version", "--debug")
 
 
@@ -25,7 +26,12 @@ def main() -> None:
 
         print(f"minicode {__version__}")
         return
-    if tuple(arguments) in _TALK and os.isatty(0) and os.isatty(1):
+    if os.environ.get(_COMPLETES):
+        from minicode.cli.completion import as_talk
+
+        as_talk()
+        arguments = ["completion"]  # looked at only: the line is in the environment
+    elif tuple(arguments) in _TALK and os.isatty(0) and os.isatty(1):
         leave(talk(_TALK[tuple(arguments)]))
     arguments = in_our_words(arguments)
     try:

@@ -28,6 +28,7 @@ from minicode.cli.commands import (
     Network,
     Resume,
     SandboxLevel,
+    Session,
     SystemPrompt,
     Trust,
     Yolo,
@@ -39,6 +40,7 @@ from minicode.cli.commands import (
     trust,
     which_session,
 )
+from minicode.cli.completion import completion, one_of
 from minicode.cli.rehearse import rehearse
 from minicode.errors import MinicodeError, UsageError
 
@@ -48,7 +50,7 @@ app = typer.Typer(
     epilog="Without a command it talks with you in this terminal: `minicode chat -h` tells its options, which need no "
     "`chat`. `minicode -c` goes on where you were.",
     no_args_is_help=False,
-    add_completion=False,
+    add_completion=bool(os.environ.get("_MINICODE_COMPLETE")),  # else all it would do is to add options of its own
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -136,7 +138,12 @@ def run(
     folder: Folder = None,
     add_dir: AddDir = None,
     output_format: Annotated[
-        str, typer.Option("--output-format", help="text, json (one result) or stream-json (every event).")
+        str,
+        typer.Option(
+            "--output-format",
+            help="text, json (one result) or stream-json (every event).",
+            autocompletion=one_of("text", "json", "stream-json"),
+        ),
     ] = "text",
     json_lines: Annotated[bool, typer.Option("--json", help="Same as --output-format stream-json.")] = False,
     last_message: Annotated[
@@ -256,7 +263,7 @@ def tools(folder: Folder = None, trust: Trust = False) -> int:
 
 @app.command()
 def trace(
-    session: Annotated[str, typer.Argument(help="Session: id, prefix or name.")],
+    session: Session,
     step: Annotated[int | None, typer.Argument(help="Which request, from 1; the last if left out.")] = None,
     other: Annotated[
         int | None, typer.Option("--diff", metavar="STEP", help="Show what is different in this step's request.")
@@ -269,7 +276,7 @@ def trace(
     return show(session, step, other, raw)
 
 
-for command in (rehearse, trust, login, logout):
+for command in (rehearse, trust, login, logout, completion):
     app.command()(command)
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(serve)
 app.command(hidden=True)(chat)  # what `minicode` alone does

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from minicode.cli.completion import models, one_of, sessions
 from minicode.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,13 +20,17 @@ AddDir = Annotated[list[Path] | None, typer.Option("--add-dir", help="Work here 
 Assignments = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a setting.")]
 Continue = Annotated[bool, typer.Option("-c", "--continue", help="Go on in this folder's latest session.")]
 Resume = Annotated[
-    str | None, typer.Option("-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.")
+    str | None,
+    typer.Option(
+        "-r", "--resume", "-s", "--session", help="Go on in this session: id, prefix or name.", autocompletion=sessions
+    ),
 ]
+Session = Annotated[str, typer.Argument(help="Session: id, prefix or name.", autocompletion=sessions)]
 Fork = Annotated[
     bool, typer.Option("--fork", "--fork-session", help="Go on in a copy; the session of -c or -r stays as it is.")
 ]
 Name = Annotated[str | None, typer.Option("-n", "--name", help="Name the session.")]
-ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.")]
+ModelId = Annotated[str | None, typer.Option("-m", "--model", help="Model id; any is accepted.", autocompletion=models)]
 Trust = Annotated[bool, typer.Option("--trust", help="Use this folder's own .minicode, for this run only.")]
 AllowedTools = Annotated[str | None, typer.Option("--allowed-tools", help="Only these, comma separated.")]
 DisallowedTools = Annotated[str | None, typer.Option("--disallowed-tools", help="Never these.")]
@@ -35,15 +40,27 @@ AppendSystemPrompt = Annotated[
 ]
 Mode = Annotated[
     str | None,
-    typer.Option("--permission-mode", help="plan, default, acceptEdits, auto or bypassPermissions."),
+    typer.Option(
+        "--permission-mode",
+        help="plan, default, acceptEdits, auto or bypassPermissions.",
+        autocompletion=one_of("plan", "default", "acceptEdits", "auto", "bypassPermissions"),
+    ),
 ]
 Yolo = Annotated[
     bool, typer.Option("-y", "--yolo", "--dangerously-skip-permissions", help="Ask nothing: bypassPermissions.")
 ]
 SandboxLevel = Annotated[
-    str | None, typer.Option("--sandbox", help="read-only, workspace-write or off; if named, it must be enforceable.")
+    str | None,
+    typer.Option(
+        "--sandbox",
+        help="read-only, workspace-write or off; if named, it must be enforceable.",
+        autocompletion=one_of("read-only", "workspace-write", "off"),
+    ),
 ]
-Network = Annotated[str | None, typer.Option("--network", help="on or off (the default) for commands.")]
+Network = Annotated[
+    str | None,
+    typer.Option("--network", help="on or off (the default) for commands.", autocompletion=one_of("on", "off")),
+]
 
 
 def plan_of(

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from minicode.cli.commands import Folder
+from minicode.cli.commands import Folder, Session
 from minicode.errors import UsageError
 
 sessions_app = typer.Typer(
@@ -16,7 +16,6 @@ sessions_app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
-Session = Annotated[str, typer.Argument(help="Session: id, prefix or name.")]
 Force = Annotated[bool, typer.Option("--force", help="Also over files that somebody else changed since.")]
 
 
