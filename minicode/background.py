@@ -53,12 +53,11 @@ class Background:
         news = [f"job {job.id} ({_short(job.command)}) ended: {_fate(job)}" for job in self._jobs.ended()]
         for job in self._jobs.beating():
             unread = f"; {count(job.unread, 'byte')} unread" if job.unread else ""
-            news.append(f"job {job.id} ({_short(job.command)}) still runs, since {job.seconds:.0f} s{unread}")
+            news.append(f"job {job.id} ({_short(job.command)}) still runs after {job.seconds:.0f} s{unread}")
         if self._lost:
             names = ", ".join(f"{id_} ({fate})" for id_, fate in self._lost.items())
             news.append(
-                "this is a new process, so these background jobs are over, or out of reach where no sandbox held "
-                f"them: {names}."
+                f"this is a new process, and these background jobs have ended; start again what you need: {names}."
             )
             self._write(*(("job", {"job": id_, "fate": _GONE}) for id_ in self._lost))
             self._lost = {}

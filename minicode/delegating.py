@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -101,6 +102,7 @@ class Tasks:
             self._parts.gate,
             journal.id,
             lambda prepared: safety.look(workspace.folder, prepared, jobs, web.domain if web else None),
+            partial(self._parts.toolbox.preview, workspace=workspace),
             looks_only=access == "read",
         )
         work = Overseen(Session(self._fitted(journal, employer, gate, workspace), tuple(first)), employer, gate)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from minicode.colours import Mark
 from minicode.messages import Call, Reply, ToolResult, Usage
 from minicode.show import Show
 
@@ -68,10 +69,13 @@ class CallStarted(NamedTuple):
 
 
 class CallSaid(NamedTuple):
-    """Progress of a running call."""
+    """Progress of a running call: lines. over: the first stands in the place of the last one said. colours: as in
+    `show.Output`."""
 
     call_id: str
     text: str
+    over: bool = False
+    colours: tuple[Mark, ...] = ()
 
 
 class CallDone(NamedTuple):
@@ -87,13 +91,16 @@ class Asked(NamedTuple):
     """A call waits for `Session.answer(call.id, Answer)`. call: as it would run, names and arguments mended.
 
     reason: a sentence, why it is asked. wants: "" for the call as it is, "network" or "host" (outside the sandbox).
-    always: the exact rule that keeping the answer would save, "" if it can be given only once.
+    always: the exact rule that keeping the answer would save, "" if it can be given only once. show: what it would
+    change as things are, a Diff for each file, or a Line that says why that is not known; not cleaned, so that what is
+    odd in it can be made visible.
     """
 
     call: Call
     reason: str
     wants: str = ""
     always: str = ""
+    show: tuple[Show, ...] = ()
 
 
 class Answer(NamedTuple):

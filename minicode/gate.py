@@ -14,6 +14,7 @@ from minicode.permission.decide import decide
 from minicode.permission.values import Decision, Standing, Wish
 from minicode.records import Record
 from minicode.sandbox.policy import Grant
+from minicode.show import Line, Show
 from minicode.toolbox import Prepared
 from minicode.toolkit import Result
 
@@ -31,17 +32,25 @@ class Gate:
     """One session's gate.
 
     standing: what is in force; the user may change it at any time. look: how a prepared call looks to the rules.
-    save: keeps an allow rule for this project, beyond the session; it may raise StorageError.
+    save: keeps an allow rule for this project, beyond the session; it may raise StorageError. preview: what a call
+    would change, for the user who is asked; called in a thread, it is waited for `patience` seconds.
     """
 
     standing: Standing
     hooks: Hooks
     look: Callable[[Prepared], Wish]
     save: Callable[[str], None] = lambda rule: None
+    preview: Callable[[Prepared], tuple[Show, ...]] = lambda prepared: ()
+    patience: float = 10.0
     # Calls that were refused because nobody could be asked, since anything that has an effect last succeeded.
     unmet: list[str] = field(default_factory=list)
     stop: str = ""  # why a hook wants the turn to end
     _waiting: dict[str, asyncio.Future[Answer]] = field(default_factory=dict)
+
+    def become(self, mode: str) -> None:
+        """In this mode from now on; hooks are told of it."""
+        self.standing = self.standing._replace(mode=mode)
+        self.hooks.common = {**self.hooks.common, "permission_mode": mode}
 
     def answer(self, call_id: str, answer: Answer) -> None:
         """The user's answer to an Asked. Harmless if that call does not wait any more."""
@@ -124,11 +133,12 @@ class Gate:
             )
             return decision._replace(verdict="deny", reason=reason), "nobody"
         wants = "host" if decision.grant.host else "network" if decision.grant.network else ""
+        show = await self._previewed(prepared)
         waiting = self._waiting[call.id] = asyncio.get_running_loop().create_future()
         told = asyncio.create_task(self.hooks.notify("permission_prompt", decision.reason))
         name = prepared.tool.name if prepared.tool else call.name
         meant = call._replace(name=name, arguments=dict(prepared.arguments))  # what would run, not what was sent
-        tell(Asked(meant, decision.reason, wants, decision.always))
+        tell(Asked(meant, decision.reason, wants, decision.always, show))
         try:
             answer = await waiting
         finally:
@@ -147,6 +157,15 @@ class Gate:
                     tell(Noted("warning", f"{error} The rule {decision.always} holds for this session only."))
             decision = decision._replace(rule=decision.always)
         return decision._replace(verdict="allow"), "user"
+
+    async def _previewed(self, prepared: Prepared) -> tuple[Show, ...]:
+        """Whatever comes of it, the question is asked."""
+        if prepared.tool is None or prepared.tool.toolfile.preview is None:
+            return ()
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(self.preview, prepared), self.patience)
+        except TimeoutError:
+            return (Line(f"What it would change could not be worked out in {self.patience:.0f} s."),)
 
 
 def _with_hook(decision: Decision, by: str, said: Said) -> tuple[Decision, str]:

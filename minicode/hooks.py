@@ -81,7 +81,7 @@ class Hooks:
     ) -> None:
         self._hooks = tuple((hook, _matcher(hook.matcher)) for hook in hooks)
         self._processes = processes
-        self._common = common
+        self.common = common
         self._hide = hide
 
     async def run(self, event: str, tool: str = "", **payload: Any) -> Said:
@@ -112,13 +112,13 @@ class Hooks:
         if "tool_response" in payload:
             payload["tool_response"] = _bounded(payload["tool_response"])
         named = {"tool_name": _THEIR_NAMES.get(tool, tool)} if tool else {}
-        return json.dumps({**self._common, "hook_event_name": event, **named, **payload}, default=str).encode()
+        return json.dumps({**self.common, "hook_event_name": event, **named, **payload}, default=str).encode()
 
     async def _ask(self, hook: Hook, matcher: re.Pattern[str] | str, told: bytes) -> Said:
         voice = _Voice(hook, self._hide)
         if isinstance(matcher, str):
             return voice.failed(f"has a matcher that is not a regular expression ({matcher}); mend it in its file")
-        root = Path(self._common["cwd"])
+        root = Path(self.common["cwd"])
         try:
             finished = await self._processes.run(
                 ["/bin/bash" if os.access("/bin/bash", os.X_OK) else "/bin/sh", "-c", hook.command],

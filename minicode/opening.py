@@ -12,7 +12,10 @@ from minicode.journal.entry import task_of
 from minicode.journal.reader import summaries
 from minicode.journal.repair import closing
 from minicode.journal.writer import Journal
-from minicode.text import count
+from minicode.text import clean, count
+from minicode.workspace.leftovers import end_of_session
+
+_NAMED, _TOLD = 60, 5  # characters of a command line; how many of them
 
 
 def open_journal(
@@ -41,6 +44,7 @@ def open_journal(
         notes.append(f"{what} of session {path.stem}, which stays as it is.")
     else:
         journal = Journal.open(path)
+        notes += ended_leftovers(journal.id)
     notes += [journal.warning] if journal.warning else []
     if journal.damaged:
         notes.append(
@@ -57,6 +61,13 @@ def open_journal(
     if name and journal.gist.name != name:
         journal.append("name", {"name": name})
     return journal, notes
+
+
+def ended_leftovers(session: str) -> list[str]:
+    """End what a minicode that was killed left running of this session's commands, and say so."""
+    ended = [f"`{' '.join(clean(line).split())[:_NAMED]}`" for line in end_of_session(session)]
+    more = f" and {len(ended) - _TOLD} more" if len(ended) > _TOLD else ""
+    return [f"Left running when minicode was killed, and ended now: {', '.join(ended[:_TOLD])}{more}."] if ended else []
 
 
 def _resumed(key: str, base: Ground) -> Path:

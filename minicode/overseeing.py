@@ -32,7 +32,7 @@ from minicode.permission.values import Standing, Wish
 from minicode.plain import brief
 from minicode.records import Record
 from minicode.session import Session
-from minicode.show import Line, Output
+from minicode.show import Line, Output, Show
 from minicode.text import clean, count
 from minicode.toolbox import Prepared, Tool, Toolbox
 from minicode.toolkit import Report
@@ -44,7 +44,7 @@ _SHOWN = 200  # lines of what it did
 _MOMENTS = {"UserPromptSubmit": "SubagentStart", "Stop": "SubagentStop", "SessionStart": "", "SessionEnd": ""}
 _WHY = {
     "cancelled": "interrupted: it was stopped",
-    "turns": "it used up its model calls",
+    "turns": "it used up its model calls ({calls})",
     "time": "time is up",
     "loop": "it went in circles",
 }
@@ -77,11 +77,19 @@ class TaskGate(Gate):
     looks_only: nothing but looking is let through.
     """
 
-    def __init__(self, outer: Gate, id_: str, look: Callable[[Prepared], Wish], *, looks_only: bool) -> None:
+    def __init__(
+        self,
+        outer: Gate,
+        id_: str,
+        look: Callable[[Prepared], Wish],
+        preview: Callable[[Prepared], tuple[Show, ...]],
+        *,
+        looks_only: bool,
+    ) -> None:
         self._outer = outer
         self.id, self.looks_only = id_, looks_only
         hooks = TaskHooks(outer.hooks, id_, "read" if looks_only else "full")
-        super().__init__(outer.standing, hooks, look, outer.save)
+        super().__init__(outer.standing, hooks, look, outer.save, preview)
 
     @property
     def standing(self) -> Standing:
@@ -138,6 +146,7 @@ class Overseen:
         note = f'task {self._gate.id}, {steps}, {tokens}; to ask it more: resume="{self._name}"'
         text = ended.text.strip()
         why = _WHY.get(ended.reason, ended.error) if ended.reason != "done" else "" if text else "it said nothing"
+        why = why.replace("{calls}", str(ended.steps))
         if why:
             note = f"The task was not finished: {why.rstrip('.')}. {note}"
         done = "\n".join([*self._lines[-_SHOWN:], *(["", text] if text else [])])
@@ -174,8 +183,6 @@ class Overseen:
                 self._say(f"⊘ {_title(call)}", kept=True)
             case CallDone(call, result) if result.failed:
                 self._say(f"  ✗ {result.text.strip()[:200]}".split("\n")[0], kept=True)
-            case Retrying(attempt, tries, _, reason):
-                self._say(f"try {attempt} of {tries} failed: {reason}")
             case TurnEnded():
                 self._book(event.usage)
         self._pass_on(event)
@@ -201,6 +208,9 @@ class Overseen:
                 self._employer.tell(event._replace(call=own, result=result._replace(call_id=own.id)))
             case Alarm(_, text):
                 self._employer.tell(Alarm(self._employer.call_id, text))
+            case Retrying(attempt, tries, wait, reason):
+                words = f"try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s."
+                self._employer.tell(Noted("warning", f"Task {self._name}: {words}"))
             case Noted(level, text) if level != "info":
                 self._employer.tell(Noted(level, f"Task {self._name}: {text}"))
 

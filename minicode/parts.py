@@ -6,14 +6,15 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from minicode import records
+from minicode import pasting, records
 from minicode.background import Background
 from minicode.checkpoints import Checkpoints
 from minicode.context.briefing import Briefing
 from minicode.context.budget import Budget
 from minicode.context.history import History
-from minicode.events import Event
+from minicode.events import Event, Noted
 from minicode.gate import Gate
+from minicode.journal.blobs import Blobs
 from minicode.journal.writer import Journal
 from minicode.limits import Limits
 from minicode.messages import Request, Usage, spec_to_json
@@ -58,7 +59,8 @@ async def _alone(*asked: object) -> Report:
 class Parts:
     """scope: makes what a tool may use, from a call's id, what it was granted, and places for its progress and for
     alarms. request: the settings of every request; its system, tools and messages are filled in from the history.
-    fold_prompt: what the summariser is told. fold_after: tokens below which folding is not tried again.
+    fold_prompt: what the summariser is told. fold_after: tokens below which folding is not tried again. blobs: where
+    very long words of the user's are kept; None keeps them in the journal.
     """
 
     journal: Journal
@@ -78,14 +80,18 @@ class Parts:
     check: Check | None = None
     delegate: Delegate = _alone
     steers: list[str] = field(default_factory=list)
+    blobs: Blobs | None = None
     questions: Questions = field(init=False)
 
     def __post_init__(self) -> None:
         self.questions = Questions(self.gate)
 
     def write(self, new: list[records.Record]) -> None:
-        for entry in self.journal.append_many(new) if new else ():
+        told = [pasting.in_part(record, self.blobs) for record in new]
+        for entry in self.journal.append_many(record for record, _ in told) if told else ():
             self.history.add(entry)
+        for note in filter(None, (note for _, note in told)):
+            self.background.tell(Noted("info", note))
 
     def other_tools(self) -> str:
         """With which tools, and without which, an old session goes on in this process: M2 must know, whatever it costs.

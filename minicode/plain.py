@@ -6,8 +6,10 @@ import json
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, assert_never
 
+from minicode.colours import NAMES, Range, basic, by_line, pieces
 from minicode.events import (
     Alarm,
     Asked,
@@ -31,12 +33,17 @@ from minicode.events import (
     Withdrawn,
 )
 from minicode.messages import Call, ToolResult
+from minicode.printing import Printing
 from minicode.show import REPAIRED, Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean, count
 
 Write = Callable[[str], None]
 _CLAIM, _SHOWN = 8, 12  # lines of what was claimed and of what a check showed
-_LONG = frozenset({"old_string", "new_string", "content", "todos", "options"})
+_PATIENCE = 1.0  # seconds that a call runs before what it prints is shown as it comes
+_WIDE = 200  # characters of a line of output
+_CODES = {"dim": "2", "bold": "1", "italic": "3", "underline": "4", "reverse": "7", "strike": "9"}
+_CODES |= {name: str(number + (30 if number < 8 else 82)) for number, name in enumerate(NAMES)}
+_LONG = frozenset({"old_string", "new_string", "content", "todos", "options", "patch", "several"})
 
 
 class Stdout:
@@ -67,13 +74,15 @@ def warn(text: str) -> None:
 
 
 class Progress:
-    """What happens, told to a person on stderr as it happens."""
+    """What happens, told to a person on stderr as it happens. patience: seconds that a call runs before what it prints
+    is shown as it comes."""
 
-    def __init__(self, write: Callable[[str], None], colour: bool) -> None:
+    def __init__(self, write: Callable[[str], None], colour: bool, patience: float = _PATIENCE) -> None:
         self._write = write
         self._colour = colour
+        self._patience = patience
         self._at = ""  # what the unfinished line is made of: "thinking", "text" or nothing
-        self._running: list[str] = []  # ids of calls
+        self._running: dict[str, Printing] = {}  # by the call's id
         self._refused: set[str] = set()
 
     def show(self, event: Event) -> None:  # noqa: C901 - a case for each kind of event
@@ -88,8 +97,10 @@ class Progress:
             case Retrying(attempt, tries, wait, reason):
                 self._line("yellow", f"  try {attempt} of {tries} failed: {reason} Waiting {wait:.0f} s.")
             case CallStarted(call):
-                self._running.append(call.id)
+                self._running[call.id] = Printing(f"{call.name} {brief(dict(call.arguments))[:30]}".rstrip())
                 self._line("bold", f"● {call.name} {brief(dict(call.arguments))}")
+            case CallSaid(call_id):
+                self._said(call_id, event)
             case CallDone(call, result, show, seconds):
                 self._done(call, result, show, seconds)
             case Alarm(_, text):
@@ -106,19 +117,42 @@ class Progress:
             case Noted(level, text):
                 self._line("dim" if level == "info" else "yellow", f"  {text}")
             case TurnEnded():
+                for printing in self._running.values():
+                    printing.close()
+                self._running.clear()
                 self.end_line()
-            case TurnStarted() | StepStarted() | CallForming() | CallSaid() | ReplyDone() | Asked() | Questioned():
+            case TurnStarted() | StepStarted() | CallForming() | ReplyDone() | Asked() | Questioned():
                 return
             case _:
                 assert_never(event)
+
+    def _said(self, call_id: str, said: CallSaid) -> None:
+        if (printing := self._running.get(call_id)) is None:
+            return
+        printing.hear(said)
+        late = self._patience - printing.age
+        if late <= 0:
+            self._tell(call_id)
+        elif printing.timer is None:
+            import asyncio  # whoever runs calls has loaded it
+
+            with suppress(RuntimeError):  # without a loop, what comes next shows it
+                printing.timer = asyncio.get_running_loop().call_later(late, self._tell, call_id)
+
+    def _tell(self, call_id: str) -> None:
+        """What a running call printed."""
+        printing = self._running.get(call_id)
+        whose = f"{printing.name} │ " if printing and len(self._running) > 1 else "│ "
+        for line, marks in printing.due() if printing else ():
+            self._row(f"    {whose}", line, marks)
 
     def _done(self, call: Call, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
         """The outcome in a line, then what there is to see. A tool that sums itself up speaks for itself."""
         if call.id in self._refused:
             return  # it was told with the refusal
         beside = len(self._running) > 1
-        if call.id in self._running:
-            self._running.remove(call.id)
+        printing = self._running.pop(call.id, None) or Printing()
+        printing.close()
         summary = next(filter(None, (_summary(block, result) for block in show)), result.text)
         took = f"  ({seconds:.1f} s)" if seconds >= 0.1 else ""
         style, mark = ("red", "✗") if result.failed else ("green", "✓")
@@ -126,7 +160,7 @@ class Progress:
         self._line(style, f"  {mark} {whose}{_first(summary)}{took}")
         for block in show:
             if not isinstance(block, Line) or _first(block.text) != _first(summary):
-                self._block(block)
+                self._block(block, printing.seen(block.text) if isinstance(block, Output) else 0)
 
     def _stream(self, kind: str, text: str) -> None:
         if self._at != kind:
@@ -146,16 +180,29 @@ class Progress:
         self.end_line()
         self._write(self._paint(style, text) + "\n")
 
-    def _block(self, block: Show) -> None:
+    def _row(self, before: str, line: str, marks: list[Range]) -> None:
+        """A line that a program printed."""
+        self.end_line()
+        shown = pieces(line[:_WIDE], marks)
+        self._write(
+            "".join([self._paint("dim", before), *(self._paint(how or "dim", said) for said, how in shown)]) + "\n"
+        )
+
+    def _block(self, block: Show, seen: int = 0) -> None:
+        """seen: lines of an output that were shown already."""
         match block:
             case Line(text):
                 self._line("dim", f"    {text}")
             case Output(text) if not text.strip():
                 return
-            case Output(text):
-                lines = text.rstrip("\n").split("\n")
-                shown = lines if len(lines) <= 8 else [*lines[:3], f"… {len(lines) - 7} lines …", *lines[-4:]]
-                self._line("dim", "\n".join(f"    {line[:200]}" for line in shown))
+            case Output(text, colours):
+                lines, marks = text.rstrip("\n").split("\n"), by_line(colours)
+                places = range(seen, len(lines))
+                for place in places if len(places) <= 8 else (*places[:3], -1, *places[-4:]):
+                    if place < 0:
+                        self._line("dim", f"    … {len(places) - 7} lines …")
+                    else:
+                        self._row("    ", lines[place], marks.get(place, []))
             case Diff(_, diff):
                 for line in diff.splitlines():
                     style = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "dim")
@@ -164,15 +211,15 @@ class Progress:
                 for test, why in failures[:5]:
                     self._line("red", f"    {test}: {why}")
             case Todos(items):
-                marks = {"completed": "☑", "in_progress": "▶"}
-                self._line("dim", "\n".join(f"    {marks.get(state, '☐')} {text}" for text, state in items))
+                signs = {"completed": "☑", "in_progress": "▶"}
+                self._line("dim", "\n".join(f"    {signs.get(state, '☐')} {text}" for text, state in items))
 
     def _paint(self, style: str, text: str) -> str:
         text = clean(text)  # the model's words must not command the terminal
         if not self._colour or not style:
             return text
-        codes = {"dim": "2", "bold": "1", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-        return f"\x1b[{codes[style]}m{text}\x1b[0m"
+        codes = ";".join(_CODES[word] for word in basic(style))
+        return f"\x1b[{codes}m{text}\x1b[0m" if codes and text else text
 
 
 def verified(said: Verified) -> list[tuple[str, str]]:

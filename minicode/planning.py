@@ -47,7 +47,7 @@ async def propose(parts: Parts, call_id: str, tell: Tell, plan: str) -> Result:
         stays = "\nPlan mode stays on: go on planning." if gate.standing.mode == MODE else ""
         return Result(f"The user did not agree{words}{stays}", (Line(f"not yet{words}"),))
     parts.write([("permission", {"call_id": call_id, "name": EXIT, "verdict": "allow", "by": "user", "mode": mode})])
-    gate.standing = gate.standing._replace(mode=mode)
+    gate.become(mode)
     return Result("The user agreed. Carry the plan out.", (Line(f"agreed: {mode} mode from now on"),))
 
 

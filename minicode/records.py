@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from minicode.events import CallDone, Verified
+from minicode.journal.entry import Entry
+from minicode.journal.tree import in_full
 from minicode.messages import Request
 from minicode.model.base import Encoded
 from minicode.show import show_to_json
@@ -60,6 +63,19 @@ def shell(command: str, code: int, output: str | None) -> Record:
     """A command of the user's own. text: as the model is told of it; "" if it is not to hear of it."""
     text = "" if output is None else f"{_ran(command, code)}{output}{_RAN}"
     return "shell", {"text": text, "command": command, "code": code}
+
+
+def unheard(branch: Sequence[Entry]) -> list[str]:
+    """What the user ran on a branch that no message of theirs has told the model yet, oldest first."""
+    found: list[str] = []
+    for entry in branch:
+        text = entry.data.get("text")
+        if entry.kind == "shell" and isinstance(text, str) and text:
+            found.append(text)
+        elif entry.kind == "user" and found:
+            told = in_full(entry)
+            found = [one for one in found if one not in told]
+    return found
 
 
 def printed(command: str, code: int, text: str) -> str:

@@ -83,7 +83,7 @@ class _Past:
                 yield TextDelta(_text(data, "text"))
                 yield Withdrawn()
             case "aside" if data.get("by") == "user":
-                yield TurnStarted(self.session_id, _text(data, "text"))
+                yield TurnStarted(self.session_id, typed(entry))
             case "shell":
                 yield from _shell(data)
             case "fold":

@@ -1,12 +1,55 @@
-"""What going on in an old session will cost, told before anything is sent."""
+"""What going on in an old session means, told before anything is sent: the mode it was left in, and the cost."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from minicode.context.fold import weight
+from minicode.journal.entry import Entry
 from minicode.messages import Json, Request
 from minicode.parts import Parts
+from minicode.permission.values import MODES
+from minicode.planning import MODE as PLAN
+
+
+class Left(NamedTuple):
+    """mode: the permission mode that a session was left in, "" if that is not on record. chosen: by its user, there."""
+
+    mode: str = ""
+    chosen: bool = False
+
+
+def left(entries: Sequence[Entry]) -> Left:
+    """entries: all of the session. A mode belongs to no branch."""
+    for entry in reversed(entries):
+        mode = entry.data.get("mode")
+        if entry.kind in ("mode", "permission", "sandbox") and mode in MODES:
+            return Left(mode, entry.kind != "sandbox")
+    return Left()
+
+
+def take_up(parts: Parts) -> list[str]:
+    """Go on in the mode that the session was left in, if that is plan mode: what was not to write still is not, and
+    nothing looser comes back by itself. A flag of a run without a screen was for that run alone: scripts plan first,
+    and then go on. Returns what its user should know of it."""
+    was, gate = left(parts.journal.entries), parts.gate
+    usual, asks = gate.standing.mode, gate.standing.asks
+    if was.mode == PLAN != usual and (asks or was.chosen):
+        gate.become(PLAN)
+        ends = f"{'/mode' if asks else '--permission-mode'} {usual} ends that"
+        return [f"This session was left in plan mode and goes on so: nothing is changed. {ends}."]
+    loose = was.mode in MODES and MODES.index(was.mode) > MODES.index(usual)
+    if not loose or (was.mode == "auto" and not was.chosen):  # that is but the usual one where nobody can be asked
+        return []
+    flag = "-y" if was.mode == MODES[-1] else f"--permission-mode {was.mode}"
+    back = f"/mode {was.mode} or {flag}" if asks else flag
+    return [f"This session was left in {was.mode} mode. That never comes back by itself: it is {usual} now. {back}."]
+
+
+def along(parts: Parts, mode: str) -> str:
+    """The mode of a session that another one, in `mode`, is left for: plan mode, in which it was left, holds."""
+    return PLAN if left(parts.journal.entries).mode == PLAN else mode
 
 
 class Cost(NamedTuple):
@@ -40,7 +83,7 @@ def cost(parts: Parts) -> Cost | None:
         return None
     data, since = branch[last].data, branch[last + 1 :]
     kinds = {entry.kind for entry in since}
-    common = data["bytes"]
+    common = data.get("bytes", 0)
     if kinds & {"fold", "unfold"}:
         request = parts.next_request()
         size, common = _size(data, request), _size(data, request._replace(messages=()))
@@ -49,7 +92,7 @@ def cost(parts: Parts) -> Cost | None:
     elsewhere = (data["params"]["model"], data["wire"]) != (parts.request.model, parts.model.wire)
     if elsewhere or "system" in kinds or parts.other_tools():
         common = 0
-    return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // size), data["params"]["model"])
+    return Cost(parts.history.gauge.tokens(size), min(100, common * 100 // max(size, 1)), data["params"]["model"])
 
 
 def _size(data: Json, request: Request) -> int:

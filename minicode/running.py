@@ -235,7 +235,7 @@ class Running:
             propose=partial(planning.propose, self.parts, call.id, self.tell),
             delegate=partial(self.parts.delegate, Employer(call.id, self.tell, self._book, self._check)),
         )
-        result = await self.parts.toolbox.run(prepared, scope)
+        result = await self.parts.toolbox.run(prepared, scope, self.tell)
         if self._risky(call) and not result.failed:
             self.parts.gate.found_a_way(prepared)
         self._asides += await self.parts.gate.after(prepared, result, self.tell)

@@ -175,7 +175,7 @@ def look(
         lambda name, deep: not _own_programs(folder) and _seen(folder, name, deep),
         lambda patterns: find_unread((folder.root, *folder.extra), patterns).trouble,
         tuple(others),
-        domain(tool, arguments.get("url")) if domain and prepared.effect == "web" else "",
+        domain(tool, arguments.get("url", arguments.get("queries"))) if domain and prepared.effect == "web" else "",
     )
 
 

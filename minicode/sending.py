@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from minicode import planning, records, turn
+from minicode import pasting, planning, records, turn
 from minicode.context.history import History
 from minicode.errors import LimitReached, MinicodeError, ModelError, StorageError
 from minicode.events import Noted, TurnEnded, TurnStarted
@@ -107,11 +107,14 @@ class Sending:
             said = f"{said}\n\n[minicode: {mode[0]}]"
             first.append(mode[1])
         typed = {"typed": text} if said else {}  # what a rewind gives back to be edited
-        self.parts.write([*first, ("user", {"text": text + said, **typed})])
+        words, kept = pasting.in_part(("user", {"text": text + said, **typed}), self.parts.blobs)
+        self.parts.write([*first, words])
         self._first.clear()
         self._overheard.clear()
         self.parts.journal.sync()
         self.running.emit(TurnStarted(self.parts.journal.id, text))
+        if kept:
+            self.running.tell(Noted("info", kept))
         return notes
 
     async def _hooks(self, text: str, starting: bool) -> str:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Iterator
 
 from minicode import folding, records, rewinding
 from minicode.context.history import History
-from minicode.errors import SessionError, UsageError
+from minicode.errors import SessionError, StorageError, UsageError
 from minicode.events import Answer, Event, Picked, TurnEnded
 from minicode.gate import Gate
 from minicode.journal import store, tree
@@ -31,7 +31,7 @@ class Session:
         self._first = list(first)
         self._task: asyncio.Task[None] | None = None
         self._moving: asyncio.Task[Moved] | asyncio.Task[None] | None = None  # a rewind, or a fold
-        self._overheard: list[str] = []
+        self._overheard = records.unheard(parts.journal.branch)
         self._sending = Sending(parts, Running(parts, lambda event: None), self._first, self._overheard)
         self.jobs = parts.background
         self.jobs.tell = lambda event: self._sending.running.tell(event)
@@ -101,10 +101,25 @@ class Session:
         return left
 
     def overhear(self, command: str, code: int, output: str | None) -> None:
-        """A command of the user's, of which the model learns with the user's next words; not if there is no output."""
+        """A command of the user's, of which the model learns with the user's next words, in whatever process those are
+        said: it is on disk when this returns. output: None for a private one. The model never hears of that; its
+        command and code are on record, for the user, and are no reason to make a file. Raises StorageError."""
         kind, data = records.shell(self._hide(command), code, output and self._hide(output))
         self.journal.append(kind, data)
-        self._overheard += [data["text"]] if data["text"] else []
+        if data["text"]:
+            self._overheard.append(data["text"])
+            self.journal.save()
+            self.journal.sync()
+
+    def set_mode(self, mode: str) -> None:
+        """The permission mode from now on. It is on record, for who comes back to the session."""
+        if mode == self.gate.standing.mode:
+            return
+        self.gate.become(mode)
+        # What the first turn is to record of its mode was true when the session was opened.
+        self._first[:] = [(kind, data | ({"mode": mode} if "mode" in data else {})) for kind, data in self._first]
+        with contextlib.suppress(StorageError):  # what is in force counts; what is said next meets the same disk
+            self.journal.append("mode", {"mode": mode})
 
     def past(self) -> Iterator[Event]:
         """What is on record of the live branch, as the events it was."""
@@ -218,6 +233,7 @@ class Session:
             if moved.conversation:
                 self.parts.history = History(sound(self.journal.branch))
                 self.parts.fold_after = 0
+                self._overheard[:] = records.unheard(self.journal.branch)
             return moved
 
         self._moving = moving = asyncio.create_task(work())

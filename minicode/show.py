@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from minicode.colours import Mark, sound
+
 
 class Line(NamedTuple):
     """One line of plain words."""
@@ -18,9 +20,10 @@ REPAIRED = "repaired: "  # begins the line that tells what was mended in a call 
 
 
 class Output(NamedTuple):
-    """What a program printed; control characters are already gone."""
+    """What a program printed; control characters are already gone. colours: as `colours.coloured` makes them."""
 
     text: str
+    colours: tuple[Mark, ...] = ()
 
 
 class Diff(NamedTuple):
@@ -56,7 +59,10 @@ _KINDS: dict[str, type[Any]] = {c.__name__.lower(): c for c in (Line, Output, Di
 
 
 def show_to_json(show: Show) -> dict[str, Any]:
-    return {"show": type(show).__name__.lower(), **show._asdict()}
+    fields = show._asdict()
+    if not fields.get("colours", True):
+        del fields["colours"]
+    return {"show": type(show).__name__.lower(), **fields}
 
 
 def show_from_json(data: Any) -> Show | None:
@@ -68,6 +74,8 @@ def show_from_json(data: Any) -> Show | None:
         block: Show = kind(**{name: _tuples(value) for name, value in data.items() if name != "show"})
     except TypeError:
         return None
+    if isinstance(block, Output) and isinstance(block.text, str) and not sound(block.colours, block.text):
+        block = Output(block.text)  # the words are worth more
     return block if _whole(block) else None
 
 
@@ -78,6 +86,8 @@ def _whole(block: Show) -> bool:
             return all(isinstance(number, int) for number in (passed, failed, skipped, flaky)) and _pairs(failures)
         case Todos(items):
             return _pairs(items)
+        case Output(text):
+            return isinstance(text, str)
     return all(isinstance(text, str) for text in block)
 
 

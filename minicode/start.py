@@ -30,6 +30,7 @@ from minicode.redact import Redactor, known_secrets
 from minicode.safety import Contained
 from minicode.session import Session
 from minicode.settings import Settings
+from minicode.toolbox import Toolbox
 from minicode.workspace.environment import for_tools
 from minicode.workspace.workspace import Workspace
 
@@ -60,6 +61,7 @@ class Started:
         finally:
             await self.session.close()
             await self.workspace.interpreter.close()
+            self.workspace.processes.close()
             safety.sweep(self.contained.policy.tmp)
             if self.session.journal.path is None:
                 self.blobs.delete()
@@ -87,9 +89,9 @@ def start(plan: Plan, key: str = "") -> Started:
         blobs = Blobs.beside(journal.path) if journal.path else Blobs(base.places.spill / journal.id)
         shown = [blobs.folder, *inherited(journal, base.places.sessions)]
         contained = safety.contain(base.layered, base.folder, extra, base.places, journal.id, *shown)
-        promotes = "jobs" in toolbox.tools
-        workspace = workspace_of(base, extra, shown, contained, environment, promotes=promotes, passing=not plan.asks)
-        gate = make_gate(plan, base, contained, workspace, journal, redactor.text, web)
+        jobs = {"promotes": "jobs" in toolbox.tools, "passing": not plan.asks}
+        workspace = workspace_of(base, extra, shown, contained, environment, journal.id, **jobs)
+        gate = make_gate(plan, base, contained, workspace, toolbox, journal, redactor.text, web)
     except BaseException:  # why: whatever ended the start, the session must not stay locked
         journal.close()
         raise
@@ -108,9 +110,11 @@ def start(plan: Plan, key: str = "") -> Started:
         Background(workspace.jobs, journal),
         Checkpoints(lambda: snapshots(plan, base, workspace, contained)),
     )
+    parts.blobs = blobs
     notes += unheld(contained, gate.standing.mode, plan.asks)
     if plan.resume is not None:
-        notes += resuming.told(parts)
+        chosen = base.layered.origins.get("permission_mode", "").startswith("--")
+        notes += resuming.told(parts) + ([] if chosen else resuming.take_up(parts))
     connecting = partial(connect, base, key)
     parts.delegate = tasks_of(parts, base, contained, workspace, shown, connecting, memory(plan, base), web)
     parts.check, more_notes = check_of(base, contained)
@@ -123,7 +127,13 @@ def start(plan: Plan, key: str = "") -> Started:
 
 
 def workspace_of(
-    base: Ground, extra: list[Path], shown: list[Path], contained: Contained, environment: dict[str, str], **jobs: bool
+    base: Ground,
+    extra: list[Path],
+    shown: list[Path],
+    contained: Contained,
+    environment: dict[str, str],
+    session: str,
+    **jobs: bool,
 ) -> Workspace:
     """shown: where outputs are kept. environment: of commands. jobs: as in `Workspace.at`."""
     return Workspace.at(
@@ -135,6 +145,7 @@ def workspace_of(
         hidden=contained.policy.hidden,
         scratch=contained.policy.tmp,
         mends=contained.found.protected != "enforced" and not contained.waived,
+        session=session,
         **jobs,
     )
 
@@ -205,6 +216,7 @@ def make_gate(
     base: Ground,
     contained: Contained,
     workspace: Workspace,
+    toolbox: Toolbox,
     journal: Journal,
     hide: Callable[[str], str],
     web: Web | None = None,
@@ -228,4 +240,5 @@ def make_gate(
         ),
         lambda prepared: safety.look(workspace.folder, prepared, workspace.jobs, web.domain if web else None),
         lambda rule: safety.save_rule(state, folder, rule),
+        partial(toolbox.preview, workspace=workspace),
     )

@@ -10,8 +10,8 @@ from functools import cache
 CAP = 30_000
 PIECE = 2**16  # bytes that are cleaned at a time
 
-# Every alternative consumes what it began with, terminated or not, so nothing is ever scanned twice.
-_ESCAPES = re.compile(
+# Every alternative consumes what it began with, terminated or not, so nothing is scanned twice. None holds a newline.
+ESCAPES = re.compile(
     r"(?:\x1b[PX^_\]]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,4096}(?:\x07|\x1b\\|\x9c)?"  # OSC, DCS, PM, APC, SOS
     r"|(?:\x1b\[|\x9b)[0-?]{0,64}[ -/]{0,8}[@-~]?"  # CSI
     r"|\x1b[ -/]{0,8}[0-~]?"
@@ -26,6 +26,7 @@ _SEEMING = (
     "\u3000\u3164\ufe00-\ufe0f\uff01-\uff5e\uffa0\ufff9-\ufffb\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
 _DOUBTFUL = rf" {{3,}}| +(?=\n|\Z)|[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u061c\ufeff{_SEEMING}]"
+_INDENT = re.compile(r"[ \t]{0,80}(?=\S)")
 
 
 def clean(text: str) -> str:
@@ -35,7 +36,7 @@ def clean(text: str) -> str:
     """
     if not _ODD.search(text):
         return text
-    return _ESCAPES.sub("", text).translate(_table())
+    return ESCAPES.sub("", text).translate(_table())
 
 
 def clean_output(data: bytes) -> str:
@@ -63,7 +64,7 @@ def _clean_piece(data: bytes) -> str:
     text = data.decode("utf-8", "replace")
     if not _ODD.search(text):
         return text
-    text = _OVERSTRIKE.sub("", _ESCAPES.sub("", text)).replace("\x07", "")
+    text = _OVERSTRIKE.sub("", ESCAPES.sub("", text)).replace("\x07", "")
     if "\r" in text:
         text = "\n".join(map(_last_state, text.replace("\r\n", "\n").split("\n")))
     return clean(text)
@@ -76,6 +77,15 @@ def reveal(text: str) -> str:
     run is shown as `<␣×12>`, a space at the end of a line as `␣`, a tab as `␉`, others by number, as `<U+00A0>`.
     """
     return re.sub(_DOUBTFUL, _revealed, text)
+
+
+def reveal_row(row: str) -> str:
+    """A row of a diff, as `reveal`, but behind its sign the blanks and tabs that set a line in stay: in code they are
+    what one expects."""
+    sign = row[:1] if row[:1] in ("+", "-", " ") else ""
+    line = row[len(sign) :]
+    indent = _INDENT.match(line)
+    return sign + (indent[0] + reveal(line[indent.end() :]) if indent else reveal(line))
 
 
 def _revealed(match: re.Match[str]) -> str:

@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from minicode import repair
+from minicode.colours import carried
 from minicode.errors import MinicodeError
+from minicode.events import CallSaid
+from minicode.live import Live
 from minicode.messages import Call, ToolSpec
 from minicode.model.arguments import breaks_off
-from minicode.redact import MARKED, Overlap, Redactor
+from minicode.redact import MARKED, Redactor
 from minicode.schema import Signature, UnfitError, signature_of
 from minicode.show import REPAIRED, Diff, Line, Output, Show, Tests, Todos
-from minicode.text import clean, clean_output, clip
+from minicode.text import clean, clip
 from minicode.toolkit import Result, Scope, Toolfile
+from minicode.workspace.workspace import Workspace
 
 Verify = Callable[[Path, bytes], None]
 
@@ -135,13 +139,33 @@ class Toolbox:
             error = _writes_a_mark(mended.arguments)
         return Prepared(call, tool, mended.arguments, (*call.repairs, *mended.repairs), error)
 
-    async def run(self, prepared: Prepared, scope: Scope) -> Result:
-        """Run a prepared call. Whatever goes wrong is told in the Result; only a cancellation is raised."""
+    def preview(self, prepared: Prepared, workspace: Workspace) -> tuple[Show, ...]:
+        """What a prepared call would change as things are, or why that cannot be told; nothing if its tool knows no
+        such thing. Takes its time. Secrets are hidden, but nothing is cleaned: who is asked must see what is odd."""
+        if prepared.error is not None or prepared.tool is None or prepared.tool.toolfile.preview is None:
+            return ()
+        hide = _as_it_is if self.redactor is None else self.redactor.text
+        try:
+            values = _values(prepared.tool, prepared.arguments, Scope(workspace))
+            blocks = tuple(prepared.tool.toolfile.preview(**values))
+            if not all(isinstance(block, Show) for block in blocks):
+                raise TypeError("its preview returned something that cannot be shown")
+            return tuple(_safe_show(block, hide) for block in blocks)
+        except MinicodeError as error:
+            return (Line(hide(f"As things are, it would fail: {str(error).partition(chr(10))[0]}")),)
+        except (Exception, SystemExit) as error:  # why: the user is asked all the same
+            return (Line(hide(f"What it would change cannot be told: {_one_line(error)}")),)
+
+    async def run(
+        self, prepared: Prepared, scope: Scope, tell: Callable[[CallSaid], None] = lambda said: None
+    ) -> Result:
+        """Run a prepared call. Whatever goes wrong is told in the Result; only a cancellation is raised. tell: hears
+        what its program prints."""
         hide = _as_it_is if self.redactor is None else self.redactor.text
         if prepared.error is not None or prepared.tool is None:
             error = prepared.error or f"There is no tool {prepared.call.name}."
             return Result(hide(clean(error)), failed=True)
-        live = _Live(scope.say, self.redactor)
+        live = Live(tell, prepared.call.id, self.redactor)
         scope = replace(scope, live=live.feed)
         if self.redactor is not None:
             scope = _redacting(scope, self.redactor)
@@ -182,14 +206,19 @@ def _load(name: str, path: Path, origin: str, verify: Verify | None) -> Tool:
     return Tool(name, path, origin, (), toolfile, signature_of(toolfile.function))
 
 
-async def _invoke(tool: Tool, arguments: Mapping[str, Any], scope: Scope) -> Result:
+def _values(tool: Tool, arguments: Mapping[str, Any], scope: Scope) -> dict[str, Any]:
+    """What its function is called with."""
     values = dict(arguments)
     for name, model in tool.signature.models.items():
         if name in values:
             values[name] = model.model_validate(values[name])
     if tool.signature.scope:
         values[tool.signature.scope] = scope
-    result = await tool.toolfile.function(**values)
+    return values
+
+
+async def _invoke(tool: Tool, arguments: Mapping[str, Any], scope: Scope) -> Result:
+    result = await tool.toolfile.function(**_values(tool, arguments, scope))
     if not isinstance(result, Result):
         raise TypeError(f"it returned {type(result).__name__}, not a Result")
     return result
@@ -213,8 +242,9 @@ def _safe_show(block: Show, safe: Callable[[str], str]) -> Show:
     match block:
         case Line(text):
             return Line(safe(text))
-        case Output(text):
-            return Output(clip(safe(text)))
+        case Output(text, colours):
+            after = clip(safe(text))
+            return Output(after, carried(colours, text, after))
         case Diff(path, diff):
             return Diff(safe(path), safe(diff))
         case Tests():
@@ -236,50 +266,6 @@ def _redacting(scope: Scope, redactor: Redactor) -> Scope:
         alarm=lambda text: scope.alarm(redactor.text(text)),
         spill=lambda data: scope.spill(redactor.data(data)),
     )
-
-
-class _Live:
-    """Output while it comes: whole lines of it, a little, not too often, and no secret that came in pieces."""
-
-    _PAUSE = 0.2  # seconds
-    _KEPT = 2**16  # bytes at most between two tellings; of more, the beginning is left out
-    _SHOWN = 2000  # characters at a time
-
-    def __init__(self, say: Callable[[str], None], redactor: Redactor | None) -> None:
-        self._say = say
-        self._redactor = redactor
-        self._hide = self._fresh()
-        self._waiting = bytearray()
-        self._last = float("-inf")
-        self._timer: asyncio.TimerHandle | None = None
-
-    def feed(self, data: bytes) -> None:
-        self._waiting += data
-        if len(self._waiting) > self._KEPT:
-            # What is left of a torn line could be half a secret.
-            del self._waiting[: self._waiting.find(b"\n", len(self._waiting) - self._KEPT) + 1 or None]
-            self._hide = self._fresh()
-        if self._timer is None:
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_at(max(self._last + self._PAUSE, loop.time()), self._tell)
-
-    def _fresh(self) -> Callable[[str], str]:
-        return Overlap(self._redactor).feed if self._redactor else _as_it_is
-
-    def close(self) -> None:
-        """The rest is in the result."""
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def _tell(self) -> None:
-        self._timer = None
-        # A line that goes on may end within a letter, an escape code or a secret.
-        cut = max(self._waiting.rfind(b"\n") + 1, self._waiting.rfind(b"\r"))
-        lines = clean_output(bytes(self._waiting[:cut]))
-        del self._waiting[:cut]
-        if lines and (text := self._hide(lines if lines.endswith("\n") else f"{lines}\n")):
-            self._last = asyncio.get_running_loop().time()
-            self._say(text[-self._SHOWN :])
 
 
 def _writes_a_mark(arguments: Mapping[str, Any]) -> str | None:

@@ -19,13 +19,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from minicode.colours import coloured
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import CAP, clean, clean_output, clip, count
 from minicode.workspace.charset import decode
 from minicode.workspace.code.symbols import Nested, Parsed, enclosing, find_symbols, nested
-from minicode.workspace.drafts import open_draft
+from minicode.workspace.drafts import Draft, open_draft
 from minicode.workspace.edits import WIDEST, find_edit, unified
+from minicode.workspace.files import Content
 from minicode.workspace.folder import Refused
+from minicode.workspace.foreseen import foresee
 from minicode.workspace.git import git_problem, run_git
 from minicode.workspace.job import Job, fate_of
 from minicode.workspace.obstacles import in_the_way
@@ -43,7 +46,9 @@ if TYPE_CHECKING:
 __all__ = [
     "CAP",
     "WIDEST",
+    "Content",
     "Diff",
+    "Draft",
     "Effect",
     "Finished",
     "Job",
@@ -72,6 +77,8 @@ __all__ = [
     "fate_of",
     "find_edit",
     "find_symbols",
+    "foresee",
+    "foresee_patch",
     "git_problem",
     "in_the_way",
     "list_files",
@@ -89,7 +96,7 @@ __all__ = [
     "unified",
 ]
 
-LARGE = 2**18  # bytes of output that are looked through in a thread
+LARGE = 2**16  # bytes of output that are looked through in a thread
 # What a call can do to the world, for the permission gate: "state" touches nothing but the session's own lists, "web"
 # asks a stranger, which the user is asked about once a domain.
 Effect = Literal["reads", "writes", "runs", "state", "web"]
@@ -176,12 +183,13 @@ class Scope:
     async def printed(self, output: bytes, notes: Sequence[str], *, failed: bool = False) -> Result:
         """What a program printed, and in brackets below it what there is to say of it."""
 
-        def fitted() -> str:
-            return self.fit(clean_output(output).rstrip("\n"), output, CAP - 1000)
+        def fitted() -> Output:
+            text = self.fit(clean_output(output).rstrip("\n"), output, CAP - 1000)
+            return Output(text, coloured(output, text))
 
         # Megabytes of odd characters take seconds, in which the screen must answer.
         body = fitted() if len(output) < LARGE else await asyncio.to_thread(fitted)
-        return Result(f"{body}\n[{'; '.join(notes)}]", (Output(body),), failed)
+        return Result(f"{body.text}\n[{'; '.join(notes)}]", (body,), failed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +199,20 @@ class Toolfile:
     function: Callable[..., Awaitable[Result]]
     effect: Effect
     harmless: Callable[[Mapping[str, Any]], bool] | None = None
+    preview: Callable[..., Sequence[Show]] | None = None
 
 
 def tool(
-    *, effect: Effect, harmless: Callable[[Mapping[str, Any]], bool] | None = None
+    *,
+    effect: Effect,
+    harmless: Callable[[Mapping[str, Any]], bool] | None = None,
+    preview: Callable[..., Sequence[Show]] | None = None,
 ) -> Callable[[Callable[..., Awaitable[Result]]], Toolfile]:
     """Mark the function of a tool file. effect: the worst it can do. harmless: tells by the arguments, which may be
-    anything, that a call only reads; it must not raise.
+    anything, that a call only reads; it must not raise. preview: given the same as the function, in a thread, shows
+    what it would change, for the user who is asked; it changes nothing, and may raise Refused as the function would.
     """
-    return lambda function: Toolfile(function, effect, harmless)
+    return lambda function: Toolfile(function, effect, harmless, preview)
 
 
 async def code_of(scope: Scope, paths: Sequence[str]) -> tuple[dict[str, Parsed], list[str]]:
@@ -231,6 +244,13 @@ def patch_files(workspace: Workspace, patch: str) -> list[Patched]:
     from minicode.workspace import patching
 
     return patching.patch_files(workspace, patch)
+
+
+def foresee_patch(workspace: Workspace, patch: str) -> list[Patched]:
+    """As `workspace.patching.foresee_patch`."""
+    from minicode.workspace import patching
+
+    return patching.foresee_patch(workspace, patch)
 
 
 async def project_tests(

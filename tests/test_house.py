@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 # Every room and its floor. An import points down, or sideways within its own group; deferred ones are no exception.
 GROUND = (
-    *("minicode", "messages", "events", "show", "errors", "text", "redact", "keys", "outward"),
+    *("minicode", "messages", "events", "show", "errors", "text", "colours", "redact", "keys", "outward"),
     *("paths", "settings", "settings_file", "trust", "prompts"),
 )
 FLOORS: list[dict[str, tuple[str, ...]]] = [
@@ -21,7 +21,7 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
     {"model": ("model",), "journal": ("journal",), "workspace": ("workspace",)},
     {"web": ("web",)},
     {
-        "hands": ("toolkit", "schema", "aliases", "surroundings", "dialects", "coercion", "repair", "toolbox"),
+        "hands": ("toolkit", "schema", "aliases", "surroundings", "dialects", "coercion", "repair", "live", "toolbox"),
         "permission": ("permission",),
         "hooks": ("hooks",),
         "context": ("context",),
@@ -38,6 +38,7 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
             "gate",
             "checkpoints",
             "parts",
+            "pasting",
             "questions",
             "planning",
             "folding",
@@ -50,11 +51,11 @@ FLOORS: list[dict[str, tuple[str, ...]]] = [
         )
     },
     {"session": ("session",)},
-    {"faces": ("plain", "jsonl", "tui"), "lab": ("lab",)},
+    {"faces": ("plain", "printing", "jsonl", "tui"), "lab": ("lab",)},
     {"top": ("plan", "start", "outfit", "delegating", "overseeing", "opening", "safety", "ground", "cli", "__main__")},
 ]
-FACES = ("plain", "jsonl", "tui")
-FACES_MAY = ("session", "events", "messages", "show", "settings", "text")
+FACES = ("plain", "printing", "jsonl", "tui")
+FACES_MAY = ("session", "events", "messages", "show", "settings", "text", "colours")
 LAB_MAY = ("lab", "messages", "errors", "minicode")
 # Dear to import: allowed only inside the function that needs them. The screen is built of two, and itself loaded late.
 DEAR = (

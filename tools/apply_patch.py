@@ -2,10 +2,31 @@
 
 from typing import Annotated
 
-from minicode.toolkit import WIDEST, Diff, Line, Result, Scope, Show, new_errors, patch_files, tool, unified
+from minicode.toolkit import (
+    WIDEST,
+    Diff,
+    Line,
+    Result,
+    Scope,
+    Show,
+    foresee,
+    foresee_patch,
+    new_errors,
+    patch_files,
+    tool,
+    unified,
+)
 
 
-@tool(effect="writes")
+def preview(scope: Scope, patch: str) -> list[Show]:
+    found: list[Show] = []
+    for file in foresee_patch(scope.workspace, patch):
+        found += [Line(f"{file.name}: {note}") for note in file.notes]
+        found.append(foresee(file.was, "" if file.gone else file.name, file.before, file.after))
+    return found
+
+
+@tool(effect="writes", preview=preview)
 async def apply_patch(
     scope: Scope,
     patch: Annotated[str, "Unified diff, or *** Begin Patch with Add, Update, Delete File, Move to"],

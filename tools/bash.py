@@ -3,13 +3,14 @@
 import re
 from typing import Annotated, Literal
 
-from minicode.toolkit import Job, Refused, Result, Scope, fate_of, in_the_way, tool
+from minicode.toolkit import Finished, Job, Refused, Result, Scope, fate_of, in_the_way, tool
 
 LONGEST = 1800  # seconds
 WANTS_TERMINAL = re.compile(
     rb"(?<!because )(?:input|output|stdin) is not (?:from |to )?a (?:terminal|tty)\b|failed tty get|Error opening term",
     re.IGNORECASE,
 )
+LEAVES = re.compile(r"(?<![&>|])&(?=\s|\)|$)(?![\s\S]*\bwait\b)")  # something in the background
 MILLISECONDS = 10_000  # other agents count in them, and M2 has seen those; nobody means so many seconds
 
 
@@ -29,8 +30,8 @@ async def bash(
 ) -> Result:
     """Run a command in the workspace. Each call is a new shell, so `cd` and variables do not last, with empty stdin and
     no terminal. It ends when the shell does: whatever is left in the background is stopped. What takes longer than
-    `timeout` becomes a job or is stopped. Output over 30 kB is cut in the middle. It runs in a sandbox: writes only in
-    the workspace and /tmp, .git read-only (use the git tool), no network if the user did not open it."""
+    `timeout` becomes a job or is stopped. Output over 30 kB is cut in the middle. It runs in a sandbox: writes at most
+    in the workspace and /tmp, .git read-only (use the git tool), no network if the user did not open it."""
     del description, needs  # for whoever approves the call
     jobs = scope.workspace.jobs
     if run_in_background:
@@ -53,7 +54,13 @@ async def bash(
         fate = fate_of(finished)
     if not tty and finished.code and WANTS_TERMINAL.search(finished.output[-10_000:]):
         alarms = [*alarms, "if it needs a terminal, call again with tty"]
-    notes = [fate, *alarms, in_the_way(finished, job.grant), _moved(scope, finished.folder, cwd)]
+    notes = [
+        fate,
+        _behind(command, finished),
+        *alarms,
+        in_the_way(finished, job.grant),
+        _moved(scope, finished.folder, cwd),
+    ]
     output = await jobs.news(job) if tty else finished.output
     return await scope.printed(output, [*filter(None, notes)], failed=bool(finished.ended or finished.code))
 
@@ -62,8 +69,15 @@ def _how(scope: Scope, job: Job) -> str:
     """How to get on with a job that runs."""
     if not job.running:
         return ""
-    passing = ", and wait for it if you need it: your answer ends it" if scope.workspace.jobs.passing else ""
-    return f"; see it with jobs{passing}"
+    passing = "; your answer ends it, so wait if you need it" if scope.workspace.jobs.passing else ""
+    return f"; jobs reads it, waits for it and stops it{passing}"
+
+
+def _behind(command: str, finished: Finished) -> str:
+    """How to keep what the shell left in the background, which is stopped. A sandbox does that without a word."""
+    if finished.left or (finished.held and not finished.ended and LEAVES.search(command)):
+        return "what a shell leaves in the background is stopped with it: run_in_background keeps a command"
+    return ""
 
 
 def _moved(scope: Scope, ended: str, cwd: str) -> str:

@@ -38,12 +38,15 @@ async def grep(
     """Search file contents with ripgrep; what .gitignore hides is left out."""
     folder = scope.workspace.folder
     mode: Literal["content", "files", "count"] = "files" if output_mode == "files_with_matches" else output_mode
-    found = await search_text(scope.workspace, Query(pattern, folder.resolve(path), glob, mode, ignore_case))
+    under = folder.resolve(path)
+    found = await search_text(scope.workspace, Query(pattern, under, glob, mode, ignore_case))
     rows = found.rows
     if not rows:
         note = " in the time there was; search a smaller part" if found.partial else ""
         more = f"\n[{found.note}]" if found.note else ""
-        return Result(f"No matches{note}.{more}", (Line(f"{pattern!r}: no matches"),))
+        where = f" in {folder.show(under)}" if folder.show(under) != "." else ""
+        like = f", in files like {glob}" if glob else ""
+        return Result(f"No matches{where}{like}{note}.{more}", (Line(f"{pattern!r}: no matches"),))
 
     limit = max(limit, 1)
     code: dict[str, Parsed] = {}

@@ -37,7 +37,7 @@ async def jobs(
         job.listeners.add(scope.live)
         try:
             if not await known.wait(job, pattern, min(max(seconds, 0), LONGEST)):
-                notes.append(f"{'the pattern did not come' if pattern else 'no end'} within {seconds} s")
+                notes.append(f"{'the pattern did not come' if pattern else 'it did not end'} within {seconds} s")
         finally:
             job.listeners.discard(scope.live)
     return await _told(scope, job, notes, torn=action in ("send", "stop") or bool(pattern))
@@ -59,4 +59,4 @@ def _line(job: Job) -> str:
 
 
 def _state(job: Job) -> str:
-    return f"ended after {job.seconds:.0f} s: {job.fate}" if job.fate else f"runs since {job.seconds:.0f} s"
+    return f"ended after {job.seconds:.0f} s: {job.fate}" if job.fate else f"has run for {job.seconds:.0f} s"

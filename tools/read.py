@@ -2,7 +2,20 @@
 
 from typing import Annotated
 
-from minicode.toolkit import CAP, Line, Nested, Result, Scope, code_of, count, decode, find_symbols, no_grammar, tool
+from minicode.toolkit import (
+    CAP,
+    Line,
+    Nested,
+    Result,
+    Scope,
+    clean,
+    code_of,
+    count,
+    decode,
+    find_symbols,
+    no_grammar,
+    tool,
+)
 
 LONGEST = 2000  # characters of one line
 
@@ -54,8 +67,19 @@ async def read(
         notes.append("CRLF line ends, kept by edit" if decoded.crlf else "mixed line ends, kept by edit")
     if decoded.codec != "utf-8":
         notes.append(f"encoding {decoded.codec}")
+    notes += unlike(lines[first - 1 : last])
     text = "\n".join(shown) + (f"\n[{'; '.join(notes)}]" if notes else "")
     return Result(text, (Line(f"{name}: {count(len(shown), 'line')}"),))
+
+
+def unlike(lines: list[str]) -> list[str]:
+    """Why these lines are not in the file as they are shown."""
+    found = []
+    if any(len(line) > LONGEST for line in lines):
+        found.append("lines are cut; bash with `cut -c` shows all of one")
+    if any(clean(line) != line for line in lines):
+        found.append("escape codes and hidden signs are not shown as they are: change such lines by bash, not edit")
+    return found
 
 
 async def find_in(scope: Scope, path: str, symbol: str) -> tuple[list[Nested], str]:

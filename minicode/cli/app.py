@@ -153,7 +153,7 @@ def run(
         str | None,
         typer.Option("--json-schema", "--output-schema", help="The answer must be JSON that fits: text or @FILE."),
     ] = None,
-    max_turns: Annotated[int | None, typer.Option("--max-turns", help="Most model calls.")] = None,
+    max_turns: Annotated[int | None, typer.Option("--max-turns", help="Most model calls (a task: at most 50).")] = None,
     max_budget_usd: Annotated[float | None, typer.Option("--max-budget-usd", help="Most money.")] = None,
     max_tokens: Annotated[int | None, typer.Option("--max-tokens", help="Most tokens, cached ones included.")] = None,
     timeout: Annotated[float | None, typer.Option("--timeout", help="Most seconds.")] = None,

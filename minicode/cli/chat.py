@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from minicode import paths, plain, trust
+from minicode import paths, plain, resuming, trust
 from minicode.cli.slash import is_word, obey
 from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import MinicodeError, UsageError
@@ -21,8 +21,9 @@ from minicode.messages import reply_from_json
 from minicode.model import catalogue
 from minicode.plan import Plan
 from minicode.session import Session
+from minicode.show import Diff, Line
 from minicode.start import start
-from minicode.text import clean, reveal
+from minicode.text import clean, reveal, reveal_row
 from minicode.trust import one_line
 
 _PLAIN = {"n": 0, "no": 0, "y": 1, "yes": 1}  # to a plan; the stricter of both yeses
@@ -151,8 +152,7 @@ class _Talk:
         """The new session is ready before the old one ends: if it cannot be had, the talk goes on."""
         before, mode = self.started, self.session.gate.standing.mode
         self.started = start(plan, before.key)
-        gate = self.session.gate
-        gate.standing = gate.standing._replace(mode=mode)
+        self.session.set_mode(resuming.along(self.session.parts, mode))
         with suppress(OSError):
             await before.close()
         self._greet()
@@ -233,10 +233,14 @@ def left_off(branch: Sequence[Entry]) -> Iterator[str]:
 
 
 def question(asked: Asked) -> str:
-    """The whole call, everything odd in it made visible, then the choices; the default is no."""
+    """The whole call, or what it would change, all that is odd made visible, then the choices; the default is no."""
     want = {"network": "with the network", "host": "OUTSIDE THE SANDBOX, with your rights"}.get(asked.wants, "")
     lines = [f"\n? {asked.call.name} wants to run {want}".rstrip(), f"  {reveal(asked.reason)}"]
-    for name, value in asked.call.arguments.items():
+    diffs = [block for block in asked.show if isinstance(block, Diff)]
+    lines += [f"  {reveal(block.text)}" for block in asked.show if isinstance(block, Line)]
+    for path, diff in diffs:
+        lines += [f"  {one_line(reveal(path))}:", *(f"  │ {reveal_row(row)}" for row in diff.split("\n"))]
+    for name, value in () if diffs else asked.call.arguments.items():
         text = reveal(value if isinstance(value, str) else str(value))
         lines += [f"  {reveal(name)}:", *(f"  │ {line}" for line in text.split("\n"))]
     choices = "y = yes, once"

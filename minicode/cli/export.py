@@ -38,7 +38,7 @@ def export(session: str, form: str, out: str, branch: str, thinking: bool, raw: 
         raise UsageError("--branch all: a trajectory is one line of steps. Take another format, or --branch live.")
     places = paths.places()
     path = store.find(places.sessions, session)
-    loaded = load(path)
+    loaded = load(path, judged=False)
     redaction = None if raw else _redaction(keys.find(os.environ, places.config)[0])
     if redaction:
         loaded = redaction.loaded(loaded)
@@ -58,7 +58,7 @@ def save(path: Path, form: str, file: Path, key: str, force: bool) -> list[str]:
     one that must not leave. Raises UsageError if the file is there and not to be replaced, SessionError, StorageError.
     """
     redaction = _redaction(key)
-    loaded = redaction.loaded(load(path))
+    loaded = redaction.loaded(load(path, judged=False))
     return [
         _kept(_encoded(_pieces(loaded, form, False, True)), file, force),
         *_remarks(loaded, redaction),

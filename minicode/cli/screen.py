@@ -20,7 +20,7 @@ def screen(plan: Plan, prompt: str | None) -> int:
         print("minicode: TERM=dumb: this terminal has no screen to draw on, so we talk line by line.", file=sys.stderr)
         return talk(plan, prompt)
     if not has_screen():
-        raise UsageError('This needs a terminal. In scripts use: minicode run "…".')
+        raise UsageError(_lacking())
     folder = paths.work_folder(plan.folder)
     if not os.environ.get("TEXTUAL_DRIVER"):
         judged = trust.stand(folder, paths.places(), plan.trust)
@@ -51,3 +51,16 @@ def screen(plan: Plan, prompt: str | None) -> int:
     if farewell := desk.farewell():
         print(farewell)
     return code if code is not None else app.return_code or 0
+
+
+def _lacking() -> str:
+    """Why there can be no screen, in a sentence. Who sent only the errors elsewhere would not see it there."""
+    names = ("input", "output", "error")
+    elsewhere = [name for number, name in enumerate(names) if not os.isatty(number)]
+    said = (
+        f"This needs a terminal, and standard {' and '.join(elsewhere)} {'are' if elsewhere[1:] else 'is'} none. Leave "
+        'out the redirection; in scripts use: minicode run "…".'
+    )
+    if os.isatty(1) and not os.isatty(2):
+        print(f"minicode: {said}")
+    return said

@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from minicode import __version__, paths
+from minicode.colours import coloured
 from minicode.errors import MinicodeError, UsageError
+from minicode.events import CallSaid
+from minicode.live import Live
 from minicode.plan import Plan
+from minicode.show import Output, Show
 from minicode.text import clean, clean_output
 from minicode.tui.cards import Sessions
 from minicode.tui.completion import FileNames, WordHelp
@@ -138,10 +142,11 @@ class ScreenDesk:
                 await self._talk.started.close()
 
     def farewell(self) -> str:
-        """Where the session is, "" if nothing was said in it."""
-        if self._talk is None or not any(entry.kind == "user" for entry in self._started.session.journal.entries):
+        """Where the session is, "" if nothing is there to go on with."""
+        journal = self._started.session.journal if self._talk else None
+        if journal is None or not (journal.gist.turns or journal.gist.ran):
             return ""
-        id_ = self._started.session.journal.id
+        id_ = journal.id
         return f"Session {id_}. To go on: minicode -c, or minicode -r {id_.rpartition('-')[2]}"
 
     # What is asked of it
@@ -164,6 +169,12 @@ class ScreenDesk:
             moved = await self._started.session.rewind(message, conversation=conversation, files=files, force=force)
         return moved.text, [clean(line) for line in told(moved)] + ["/redo undoes this."]
 
+    async def changes(self, path: str) -> tuple[str, Sequence[Show]]:
+        from minicode.cli.words.taking import changes
+
+        with _plainly():
+            return await changes(self._talking, path)
+
     def words(self) -> Sequence[WordHelp]:
         return self._helps
 
@@ -177,18 +188,16 @@ class ScreenDesk:
         gauge = parts.history.gauge
         return Window(gauge.tokens(gauge.sent) if gauge.reported else 0, parts.budget.room(parts.request))
 
-    async def shell(self, command: str, live: Callable[[str], None]) -> tuple[int, str]:
+    async def shell(self, command: str, live: Callable[[CallSaid], None]) -> tuple[int, Output]:
         from minicode.sandbox.policy import Grant
 
         workspace = self._started.workspace.granting(Grant(host=True))
-        with _plainly():
-            done = await workspace.shell(
-                command, seconds=SHELL_SECONDS, on_output=lambda data: live(clean_output(data))
-            )
+        with _plainly(), closing(Live(live, torn=True)) as pieces:
+            done = await workspace.shell(command, seconds=SHELL_SECONDS, on_output=pieces.feed)
         text = self._started.session.parts.scope("", Grant(), _nothing, _nothing).fit(
             clean_output(done.output).rstrip("\n"), done.output, _OUTPUT
         )
-        return done.code, text
+        return done.code, Output(text, coloured(done.output, text))
 
 
 def _nothing(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from minicode import resuming
 from minicode.cli.slash import all_helps
 from minicode.cli.words.talk import WordHelp
 from minicode.errors import UsageError
@@ -62,8 +63,7 @@ class ScreenTalk:
                 raise UsageError("A turn is running: stop it first (Esc).")
             before, mode = self.started, self.session.gate.standing.mode
             self.started = await asyncio.to_thread(start, plan, before.key)
-            gate = self.session.gate
-            gate.standing = gate.standing._replace(mode=mode)
+            self.session.set_mode(resuming.along(self.session.parts, mode))
             with suppress(OSError):
                 await before.close()
 

@@ -13,6 +13,7 @@ from minicode import paths
 from minicode.journal import store
 from minicode.journal.entry import Entry, task_of
 from minicode.journal.reader import branch_to, leaf_of, load, session_files, summaries
+from minicode.journal.tree import in_full
 from minicode.plain import brief, warn
 from minicode.repair import NOT_RUN, kind_of, refusal_of
 from minicode.show import REPAIRED, Line, show_from_json
@@ -98,7 +99,7 @@ def _told(entry: Entry, thinking: bool) -> list[str]:
     match entry.kind:
         case "user":
             by = "minicode" if data.get("by") == "minicode" else "you"
-            return ["", f"[{entry.id}] {by}: {data['text']}"]
+            return ["", f"[{entry.id}] {by}: {in_full(entry)}"]
         case "reply":
             return _replied(entry, thinking)
         case "result":
@@ -110,7 +111,7 @@ def _told(entry: Entry, thinking: bool) -> list[str]:
         case "task" if "usage" not in data:
             return [f"[{entry.id}]   task {data['task']} ({data['access']}) {data['description']}".rstrip()]
         case "aside":
-            return [f"[{entry.id}] aside from {data['by']}: {data['text']}"]
+            return [f"[{entry.id}] aside from {data['by']}: {in_full(entry)}"]
         case "verify":
             shown = str(data.get("evidence", "")).strip().replace("\n", "\n        ")
             words = f"checked by {data['command']}: {data['verdict']}: {data['outcome']}"

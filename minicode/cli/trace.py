@@ -121,7 +121,7 @@ def about(step: Step, count: int, loaded: Loaded) -> Iterator[str]:
     data, entries = step.entry.data, loaded.entries
     yield (
         f"step {step.number} of {count} · {data['wire']} · {len(step.body):,} bytes · "
-        f"thought {data['thinking']}/{data['issued']} · sha256 {data['sha256'][:16]} · "
+        f"thought {data.get('thinking', 0)}/{data.get('issued', 0)} · sha256 {data['sha256'][:16]} · "
         + ("identical to what was sent" if step.same else "NOT what was sent: the recorded hash differs")
     )
     yield f"tools then in force: {', '.join(tool.name for tool in step.request.tools) or 'none'}"

@@ -19,11 +19,11 @@ _ABOUT = 120  # characters of the call that an output came from
 
 
 class Passage(NamedTuple):
-    """ref: `e12`; `e12.2` for the second of several in one entry; `e12.0` for the long output that was kept of it.
+    """ref: `e12`; `e12.2` for the second of several in one entry; `e12.0` for what was kept of it because it is long.
     place: of the entry in the branch.
 
     kind: one of KINDS but "any", or "fold" (a summary), or "minicode" (what we said to the model).
-    about: what it came from, one line. blob: id of the long output that this is, and path where it was kept; `text` is
+    about: what it came from, one line. blob: id of the long text that this is, and path where it was kept; `text` is
     empty then. now: it was said since the question M2 is at work on, and will be the question in other words.
     """
 
@@ -59,9 +59,17 @@ def passages(branch: Sequence[Entry]) -> list[Passage]:
                 now = place >= asked and kind != "tool_output"
                 one = Passage(ref, entry.id, place, entry.at, kind, text, about, now=now)
                 found.append(one)
-                if kind == "tool_output" and (whole := _WHOLE_IS_IN.search(text)):
-                    found.append(one._replace(ref=f"{ref}.0", text="", path=whole[1], blob=whole[2]))
+                if whole := _kept(entry, text):
+                    found.append(one._replace(ref=f"{ref}.0", text="", path=whole[1], blob=whole[2], now=False))
     return found
+
+
+def _kept(entry: Entry, text: str) -> re.Match[str] | None:
+    """Where what the text is cut from is kept; of the user's words only if they were cut, whatever they quote."""
+    if entry.kind == "result":
+        return _WHOLE_IS_IN.search(text)
+    id_ = entry.data.get("kept")
+    return next((found for found in _WHOLE_IS_IN.finditer(text) if found[2] == id_), None) if id_ else None
 
 
 def _pieces(entry: Entry, calls: Mapping[str, Mapping[str, Any]], own: set[str]) -> Iterator[tuple[str, str, str]]:

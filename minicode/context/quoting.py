@@ -74,7 +74,8 @@ def _body(quote: Quote, room: int) -> tuple[str, str, bool]:
         body = text[start:end] + rest
     if passage.blob:
         line = text.count("\n", 0, quote.spots[0].start if quote.spots else start) + 1
-        head.append(f"the whole output, {count(len(text), 'character')}, at line {line} of {passage.path}")
+        what = "output" if passage.kind == "tool_output" else "message"
+        head.append(f"the whole {what}, {count(len(text), 'character')}, at line {line} of {passage.path}")
     return body, ", ".join(_in_one_line(part) for part in head), body == text
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from minicode.colours import Mark, basic, by_line, pieces
 from minicode.export.figures import duration
 from minicode.export.story import Action, Outcome
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
@@ -41,26 +42,45 @@ def call(action: Action) -> Iterator[str]:
         if outcome.clipped:
             yield "<div class=remark>A fold shows M2 only the head and the tail of this by now.</div>"
         if not action.shown or outcome.failed:
-            yield f"<div class=out>{foldable(outcome.text)}</div>"
+            yield f"<div class=out>{foldable(outcome.text, _colours(outcome))}</div>"
     else:
         yield "<div class=remark>There is no result: it runs, or minicode was stopped.</div>"
     yield "</div></details>\n"
 
 
-def foldable(text: str) -> str:
-    """Text in fixed width; of a long one the head, until it is clicked."""
+def foldable(text: str, colours: Sequence[Mark] = ()) -> str:
+    """Text in fixed width; of a long one the head, until it is clicked. colours: as in `show.Output`."""
     text = text.rstrip("\n")
     if not text.strip():
         return "<span class=fig>no output</span>"
     lines = text.split("\n")
     if len(lines) <= _LONG and len(text) <= _WIDE:
-        return f"<pre>{safe(text)}</pre>"
+        return f"<pre>{_painted(text, colours)}</pre>"
     head = "\n".join(lines[:_HEAD])[: _WIDE // 2]
     rest = f"all {len(lines):,} lines" if len(lines) > _HEAD else f"all {len(text):,} characters"
     return (
-        f"<details class=long><summary><pre>{safe(head)}</pre><span class=more>{rest}</span></summary>"
-        f"<pre>{safe(text)}</pre></details>"
+        f"<details class=long><summary><pre>{_painted(head, colours)}</pre><span class=more>{rest}</span></summary>"
+        f"<pre>{_painted(text, colours)}</pre></details>"
     )
+
+
+def _colours(outcome: Outcome) -> Sequence[Mark]:
+    """Of what a program printed, with which the result begins."""
+    printed = next((block for block in outcome.show if isinstance(block, Output)), None)
+    return printed.colours if printed and outcome.text.startswith(f"{printed.text}\n") else ()
+
+
+def _painted(text: str, colours: Sequence[Mark]) -> str:
+    if not colours:
+        return safe(text)
+    marks = by_line(colours)
+    lines = (pieces(line, marks.get(place, ())) for place, line in enumerate(text.split("\n")))
+    return "\n".join("".join(_span(said, style) for said, style in line) for line in lines)
+
+
+def _span(text: str, style: str) -> str:
+    names = " ".join(f"o-{word}" for word in basic(style))
+    return f"<span class='{names}'>{safe(text)}</span>" if names else safe(text)
 
 
 def _figure(outcome: Outcome | None) -> str:

@@ -146,7 +146,7 @@ def _show(block: Show) -> str:
 
 
 def _fold(fold: Fold) -> Iterator[str]:
-    what = f"all from `{fold.first}` to `{fold.upto}`" if fold.upto else ""
+    what = f"all from `{fold.first}` to `{clean(fold.upto)}`" if fold.upto else ""
     short = f"{count(fold.clipped, 'output')} shortened" if fold.clipped else ""
     undone = " (undone later)" if fold.undone else ""
     yield f"### Folded{undone}\n\n<sub>{fold.id} · {clock(fold.at)}</sub>\n\n"

@@ -9,6 +9,7 @@ from typing import Any
 from minicode.export.story import Action, Cut, Fold, Moment, Outcome, Part, Remark, Said, Side, Step, Story, total
 from minicode.journal.entry import ASIDE, Entry
 from minicode.journal.reader import Loaded, branch_to, leaf_of
+from minicode.journal.tree import in_full
 from minicode.messages import Text, Thinking, ToolSpec, Usage, usage_from_json
 from minicode.model import catalogue
 from minicode.show import show_from_json
@@ -126,7 +127,7 @@ class _Teller:
         match entry.kind:
             case "user":
                 by = "minicode" if data.get("by") == "minicode" else "you"
-                return Said(entry.id, str(entry.at), by, _text(data, "text"))
+                return Said(entry.id, str(entry.at), by, in_full(entry))
             case "partial":
                 kept = _text(data, "thinking") if self._thinking else ""
                 return Cut(entry.id, str(entry.at), kept, _text(data, "text"), _text(data, "why"))
@@ -163,7 +164,7 @@ def _remark(entry: Entry) -> str:
     match entry.kind:
         case "aside":
             by = "You said, while it worked" if data.get("by") == "user" else "minicode told M2"
-            return f"{by}: {_text(data, 'text')}"
+            return f"{by}: {in_full(entry)}"
         case "note":
             return _text(data, "text")
         case "verify":

@@ -27,10 +27,10 @@ class Blobs:
     def beside(cls, session: Path) -> Blobs:
         return cls(session.with_suffix(".blobs"))
 
-    def put(self, data: bytes) -> str:
-        """Keep `data`, cut at LARGEST, durably. Returns its id. Raises StorageError."""
-        if len(data) > LARGEST:
-            data = data[: LARGEST - len(_CUT)] + _CUT
+    def put(self, data: bytes, most: int = LARGEST) -> str:
+        """Keep `data`, cut at so many bytes, durably. Returns its id. Raises StorageError."""
+        if len(data) > most:
+            data = data[: most - len(_CUT)] + _CUT
         id_ = _id(data)
         path = self.folder / id_
         if path.exists():
@@ -47,7 +47,9 @@ class Blobs:
         except OSError as error:
             with suppress(OSError):
                 half.unlink()
-            raise StorageError(f"Tool output could not be stored in {path}: {error.strerror}.") from error
+            raise StorageError(
+                f"What is too long for the session could not be stored in {path}: {error.strerror}."
+            ) from error
         return id_
 
     def get(self, id_: str) -> bytes | None:

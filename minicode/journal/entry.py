@@ -6,7 +6,7 @@ whose id is the session's; every other id is "e" and a counter in base 36. Data 
 
     session   version, folder, minicode (its version), name or null, from (the session it was forked from), and of a
               task's session task{session, call, access}
-    system    prompt, tools[], facts                     user      text, note?
+    system    prompt, tools[], facts                     user      text, note?, typed?, added?, kept?
     reply     messages.reply_to_json                     partial   thinking, text, why: a cut stream, only for display
     intent    call_id, name, arguments, effect           result    call_id, name, text, failed, show[], seconds, blob?
     request   wire, options, sha256, bytes, thinking, params{model, max_tokens, temperature, top_p, top_k}
@@ -18,7 +18,12 @@ whose id is the session's; every other id is "e" and a counter in base 36. Data 
     label     entry, text                                aside     by, text: said while tools ran
     task      call_id, task: id of its session, access, description; when it ended also reason, steps, usage
     leaf      to: the entry to go on from, null for the start; from; by: rewind, redo, switch; part of no branch
+    shell     text: as M2 hears of it with the user's next words, "" if it never does; command, code
+    mode      mode: the permission mode from then on; part of no branch
     listing   gist.Gist: what a list of sessions shows, restated now and then near the end; part of no branch
+
+typed: the user's own words, where `text`, which M2 reads, says more or less than they do; if they are very long, only
+the blob `kept` holds them on disk, and `added` is what `text` has beside them.
 """
 
 from __future__ import annotations
@@ -36,7 +41,7 @@ from minicode.messages import Json
 
 VERSION = 1
 START = b'{"id":"'  # how every line begins
-ASIDE = frozenset({"leaf", "listing"})  # kinds that say something about the tree and are not in it
+ASIDE = frozenset({"leaf", "listing", "mode"})  # kinds that say something about the tree and are not in it
 _OWN = ("id", "parent", "at", "kind", "crc")
 _CRC = b',"crc":"'
 _TAIL = len(_CRC) + 8 + len(b'"}')

@@ -8,19 +8,21 @@ from minicode.journal.entry import Entry
 from minicode.journal.tree import typed
 from minicode.messages import Json
 
-TOLD = frozenset({"user", "name", "title", "listing"})  # the kinds a gist is made of
+TOLD = frozenset({"user", "name", "title", "listing", "shell"})  # the kinds a gist is made of
 _CLIP = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Gist:
-    """first, last: what the user typed, on one line of at most 200 characters. turns: how often the user spoke."""
+    """first, last: what the user typed, on one line of at most 200 characters. turns: how often the user spoke. ran: a
+    command of the user's own, the last that the model hears of."""
 
     name: str = ""
     title: str = ""
     first: str = ""
     last: str = ""
     turns: int = 0
+    ran: str = ""
 
     def after(self, entry: Entry) -> Gist:
         """The gist once `entry` has been read too."""
@@ -32,6 +34,8 @@ class Gist:
                 return replace(self, name=_one_line(entry.data["name"]))
             case "title":
                 return replace(self, title=_one_line(entry.data.get("title")))
+            case "shell" if entry.data.get("text"):
+                return replace(self, ran=_one_line(entry.data.get("command")))
             case "listing":
                 known = {f.name for f in fields(self)}
                 return Gist(**{k: v for k, v in entry.data.items() if k in known})

@@ -18,6 +18,7 @@ from zlib import crc32
 
 from minicode.errors import StorageError
 from minicode.journal.entry import Entry
+from minicode.journal.kept import whole
 from minicode.journal.reader import SUFFIX, session_files
 from minicode.journal.search import (
     KINDS,
@@ -242,7 +243,7 @@ def _take(db: Connection, path: Path, before: _Known | None) -> int:
         file.seek(end := start)
         for begin, after, entry in records(file):
             end = after
-            if texts := _indexed_texts(entry):
+            if texts := _indexed_texts(whole(entry, path)):
                 number = db.execute(_ADD_ENTRY, (added, begin, seconds(entry.at))).lastrowid
                 db.execute(_ADD_WORDS, (number, *texts, project))
         db.execute(_SET_FILE, (info.st_size, info.st_mtime_ns, end, _mark(file, end), added))

@@ -14,6 +14,8 @@ from typing import Any, BinaryIO
 from minicode.errors import SessionError
 from minicode.journal.entry import ASIDE, START, VERSION, Entry, from_line, task_of
 from minicode.journal.gist import TOLD, Gist
+from minicode.journal.kept import whole
+from minicode.journal.shapes import fits
 
 SUFFIX = ".jsonl"
 HEAD = 8 << 10  # holds the header
@@ -56,12 +58,15 @@ class Summary:
 
     @property
     def label(self) -> str:
-        """What to call it: its name, else its title, else what the user first said."""
-        return self.gist.name or self.gist.title or self.gist.first
+        """What to call it: its name, else its title, else what the user first said, or only ran."""
+        return self.gist.name or self.gist.title or self.gist.first or (f"! {self.gist.ran}" if self.gist.ran else "")
 
 
-def load(path: Path) -> Loaded:
-    """Read a session. Raises SessionError if there is none, or one of a newer version."""
+def load(path: Path, *, judged: bool = True) -> Loaded:
+    """Read a session. Raises SessionError if there is none, or one of a newer version.
+
+    judged: what has fields that are not what they should be is damage. Without it, who reads it takes care.
+    """
     header: Entry | None = None
     entries: list[Entry] = []
     seen: set[str] = set()
@@ -71,23 +76,25 @@ def load(path: Path) -> Loaded:
     with _open(path, 256 << 10) as file:
         parse = _parser(os.fstat(file.fileno()).st_size)
         for number, line in enumerate(file):
-            found = [whole] if (whole := from_line(line, parse)) else list(_whole_records(line))
+            found = [sound] if (sound := from_line(line, parse)) else list(_whole_records(line))
             short = not found and _is_begun(line)
             cut += short
-            damaged += whole is None and not short and not line.isspace()
-            if number == 0 and not whole:
+            damaged += sound is None and not short and not line.isspace()
+            if number == 0 and not sound:
                 _refuse_newer(path, line)
             for entry in found:
                 if entry.kind == "session":
                     _check_version(path, entry.data.get("version"))
-                    header = header or entry
-                elif entry.id in seen:
+                forged = judged and not fits(entry.kind, entry.data)
+                if forged or entry.id in seen:
                     damaged += 1
+                elif entry.kind == "session":
+                    header = header or entry
                 else:
                     # A parent is always an earlier entry; anything else would lose what is above it.
                     known = entry.parent is None or entry.parent in seen
                     damaged, cut = (damaged, cut) if known else (damaged + cut, 0)  # one of them was more than a try
-                    entries.append(entry if known else replace(entry, parent=previous))
+                    entries.append(whole(entry if known else replace(entry, parent=previous), path))
                     seen.add(entry.id)
                     previous = previous if entry.kind in ASIDE else entry.id
     if header is None and not entries:
@@ -155,7 +162,7 @@ def summarise(path: Path) -> Summary | None:
     gist = Gist()
     text = b"\n" + text
     for line in re.finditer(_TELLING, text):
-        if entry := from_line(line[0][1:]):
+        if (entry := from_line(line[0][1:])) and fits(entry.kind, entry.data):
             gist = gist.after(entry)
             header = header or (entry if entry.kind == "session" else None)
     last = _last_time(text)

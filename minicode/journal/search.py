@@ -14,7 +14,9 @@ from typing import Any, BinaryIO, NamedTuple
 
 from minicode.errors import UsageError
 from minicode.journal.entry import START, VERSION, Entry, from_line
+from minicode.journal.kept import whole
 from minicode.journal.reader import SUFFIX, session_files
+from minicode.journal.tree import in_full
 from minicode.text import clean
 
 KINDS = ("user", "thinking", "text", "tools")
@@ -92,9 +94,9 @@ def texts_of(entry: Entry) -> dict[str, str]:
     data = entry.data
     match entry.kind:
         case "user" | "name" | "label":
-            return {"user": _join(data.get("text"), data.get("name"))}
+            return {"user": _join(in_full(entry), data.get("name"))}
         case "aside":
-            return {"user" if data.get("by") == "user" else "tools": _join(data.get("text"))}
+            return {"user" if data.get("by") == "user" else "tools": in_full(entry)}
         case "reply":
             return _texts_of_reply(data.get("content"))
         case "partial":
@@ -136,6 +138,7 @@ def judge(path: Path, entry: Entry, query: Query) -> Hit | None:
     """The hit, if every pattern is found in the entry."""
     if query.since and seconds(entry.at) < query.since:
         return None
+    entry = whole(entry, path)
     texts = {kind: text for kind, text in texts_of(entry).items() if kind in query.kinds}
     first: tuple[str, Span] | None = None
     for find in query.finders:

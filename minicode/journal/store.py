@@ -10,7 +10,7 @@ from minicode.journal.blobs import Blobs
 from minicode.journal.entry import task_of
 from minicode.journal.lock import Lock
 from minicode.journal.log import sync_folder
-from minicode.journal.reader import SUFFIX, Summary, session_files, summaries, summarise
+from minicode.journal.reader import SUFFIX, Summary, load, session_files, summaries, summarise
 from minicode.journal.writer import Journal
 from minicode.paths import private_dir
 from minicode.text import clean
@@ -50,9 +50,28 @@ def tasks(path: Path) -> list[Path]:
 
 
 def latest(sessions: Path, project: str) -> Path | None:
-    """The session of a project (a slug) that was written to last; None if there is none."""
+    """The session of a project (a slug) that was written to last; None if there is none.
+
+    Raises SessionError if that cannot be read: what is said next is meant for it, and not for the one before it.
+    """
     paths = sorted(session_files(sessions, project), key=_written, reverse=True)
-    return next((path for path in paths if summarise(path)), None)
+    if not paths or summarise(paths[0]):
+        return next(iter(paths), None)
+    before = next((path for path in paths[1:] if summarise(path)), None)
+    way = f"To go on with the one before it: -r {before.stem}" if before else "Start a new one without -c."
+    raise SessionError(f"The session that was written to last cannot be gone on with. {_trouble(paths[0])} {way}")
+
+
+def _trouble(path: Path) -> str:
+    """Why a file is no session of ours."""
+    try:
+        load(path)
+        owner = path.stat().st_uid
+    except SessionError as error:
+        return str(error)
+    except OSError as error:
+        return f"{path} cannot be read: {error.strerror}."
+    return f"{path} belongs to another user (uid {owner})."
 
 
 def check_name(path: Path, name: str) -> None:

@@ -69,6 +69,13 @@ def typed(entry: Entry) -> str:
     return text if isinstance(text, str) else ""
 
 
+def in_full(entry: Entry) -> str:
+    """All that an entry of the user's says, also what M2 was told only in part."""
+    data = entry.data
+    names = ("typed", "added") if "kept" in data and "typed" in data else ("text",)
+    return "".join(text for name in names if isinstance(text := data.get(name), str))
+
+
 def said(branch: Sequence[Entry]) -> list[Said]:
     """The user's messages on a branch, the oldest first."""
     found: list[Said] = []

@@ -10,6 +10,7 @@ from minicode.errors import SessionError, StorageError
 from minicode.journal.blobs import Blobs
 from minicode.journal.entry import ASIDE, VERSION, Entry, entry_count, entry_id, now, session_id, to_line
 from minicode.journal.gist import Gist
+from minicode.journal.kept import lean
 from minicode.journal.lock import Lock
 from minicode.journal.log import DiskFull, Log
 from minicode.journal.reader import SUFFIX, Loaded, branch_to, leaf_of, load
@@ -194,7 +195,7 @@ class Journal:
 
     def _lines(self, new: list[Entry], before: list[Entry]) -> tuple[bytes, list[Entry], int]:
         """The bytes to write for `before` and `new`, the listing added to them or none, and `_silent` after that."""
-        lines = b"".join(map(to_line, [*before, *new]))
+        lines = b"".join(to_line(lean(entry)) for entry in [*before, *new])
         silent = self._silent + len(lines)
         if silent <= RESTATE:
             return lines, [], silent

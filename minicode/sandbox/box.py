@@ -19,7 +19,7 @@ from minicode.sandbox.places import (
     protected_places,
     worktree_links_back,
 )
-from minicode.sandbox.policy import COMMIT, Enforcement, Grant, Launch, Policy
+from minicode.sandbox.policy import COMMIT, Enforcement, Grant, Held, Launch, Policy
 
 _BWRAPS = ("/usr/bin/bwrap", "/bin/bwrap", "/usr/local/bin/bwrap")
 _UNSEEN = (Path("/tmp"), Path("/var/tmp"), Path("/run"))
@@ -85,6 +85,20 @@ class Sandbox:
         policy = self.policy
         if grant.unread:
             policy = policy._replace(hidden=(*policy.hidden, *self._unread(grant.unread)))
+        network, write = policy.network or grant.network, policy.level != "read-only" and grant.write
+        # Over /tmp only bubblewrap can put another.
+        held = Held(network, write, bool(grant.unread), "/tmp" if kind == "bwrap" else "$TMPDIR")
+        return self._launch(kind, argv, folder, environment, policy, grant)._replace(held=held)
+
+    def _launch(
+        self,
+        kind: str,
+        argv: Sequence[str],
+        folder: Path,
+        environment: dict[str, str],
+        policy: Policy,
+        grant: Grant,
+    ) -> Launch:
         if kind == "bwrap":
             return self._bwrap(argv, folder, environment, policy, grant)
         # With the programs that lie in places which are hidden as a whole.

@@ -45,8 +45,18 @@ LOOK = Grant(write=False)
 COMMIT = Grant(git=True)
 
 
+class Held(NamedTuple):
+    """What the sandbox really lets a command do, as far as it needs to be told. network: may it talk to that? write:
+    may it change the roots? unread: are there files that rules keep from it? tmp: what it may write in any case."""
+
+    network: bool = False
+    write: bool = True
+    unread: bool = False
+    tmp: str = "/tmp"
+
+
 class Launch(NamedTuple):
-    """How a program is really started. fds: passed on to it, and to be closed here.
+    """How a program is really started. fds: passed on to it, and to be closed here. held: None if nothing holds it.
 
     monitor: the first process is the sandbox's own and must not be sent TERM: all inside would die without a grace.
     status: which of the fds is a file where bwrap tells what became of the program, -1 for none.
@@ -57,6 +67,7 @@ class Launch(NamedTuple):
     fds: tuple[int, ...] = ()
     monitor: bool = False
     status: int = -1
+    held: Held | None = None
 
     def began(self, code: int | None) -> bool:
         """Was the program itself started, as far as one can tell? code: how the first process ended, None if not."""

@@ -12,6 +12,7 @@ from textual.app import App, SystemCommand
 from textual.screen import Screen
 
 from minicode.tui import keymap, themes
+from minicode.tui.answers import Ground
 from minicode.tui.bell import Bell
 from minicode.tui.conversation import Conversation
 from minicode.tui.desk import Desk, NoKey, Opened, Wishes
@@ -36,7 +37,10 @@ class MinicodeApp(App[int]):
         self.kept = Kept(desk.places.ui)
         for theme in themes.own():
             self.register_theme(theme)
-        self.theme = themes.first_theme(self.kept.theme, self.available_themes, os.environ)[0]
+        self._light: bool | None = None  # is the terminal's background? None: it has not said
+        self._theme_wanted = self.kept.theme
+        self._fitting = ""  # the theme that was put on because it fits the terminal
+        self._put_on()
         self.ringer = Bell(self)
         self.conversation = Conversation(desk, self.ringer, first)
         self._keys = Keys(self.conversation)
@@ -103,11 +107,31 @@ class MinicodeApp(App[int]):
 
         words.begin(self.conversation, event.what, *event.arguments)
 
+    def on_ground(self, event: Ground) -> None:
+        """The terminal told of its background: at the start, and when it has changed."""
+        self._light = event.light
+        if self._theme_wanted in ("", themes.AUTO):
+            self._put_on()
+
+    def _put_on(self) -> str:
+        """The theme that is wanted. Returns what is wrong with the wish."""
+        name, wrong = themes.first_theme(self._theme_wanted, self.available_themes, os.environ, self._light)
+        self._fitting = "" if name == self._theme_wanted else name
+        self.theme = name
+        return wrong
+
+    @on(themes.Dress)
+    def _chosen(self, event: themes.Dress) -> None:
+        """It is kept from now on."""
+        self._theme_wanted = event.theme
+        self.kept.put("theme", event.theme)
+        self._put_on()
+
     def _dressed(self) -> None:
-        """In another theme, which is kept once there is a choice of the user's."""
+        """In another theme. If it does not come from the terminal, somebody has chosen it."""
         self._dress()
-        if self._open:
-            self.kept.put("theme", self.theme)
+        if self._open and self.theme not in (self._fitting, self._theme_wanted):
+            self._chosen(themes.Dress(self.theme))
 
     def _dress(self) -> None:
         screen = self.conversation
@@ -139,8 +163,7 @@ class MinicodeApp(App[int]):
             self.register_theme(theme)
         self.conversation.keymap, wrong = keymap.load(self.desk.places.keys)
         self.set_keymap(keymap.keymap(self.conversation.keymap))
-        if self.kept.theme in self.available_themes:
-            self.theme = self.kept.theme
+        self._put_on()
         return [*problems, *wrong]
 
     def _wish(self, wishes: Wishes) -> list[str]:
@@ -148,7 +171,8 @@ class MinicodeApp(App[int]):
         self.conversation.look(thinking=wishes.thinking, diff=wishes.diff)
         if not wishes.theme or self.kept.theme:
             return []
-        self.theme, wrong = themes.first_theme(wishes.theme, self.available_themes, os.environ)
+        self._theme_wanted = wishes.theme
+        wrong = self._put_on()
         return [wrong] if wrong else []
 
     async def action_quit(self) -> None:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input
 
 from minicode.events import Answer, Asked
-from minicode.tui.asking import change, rule, title, told
-from minicode.tui.calm import ALONE, Calm
+from minicode.tui.asking import is_change, rule, title, told
+from minicode.tui.calm import ALONE
 from minicode.tui.keymap import bindings, keys_of
-from minicode.tui.painting import paint
 from minicode.tui.palette import Palette
-from minicode.tui.panel import MARGIN, Growing, Plan, choices, flowing, listed, standing
+from minicode.tui.panel import Panel
+from minicode.tui.permitting import MARGIN, Growing, Plan, choices, flowing, listed, standing
 from minicode.tui.rows import Line, Row, lay
 
 _READABLE = 4  # rows of the call that are worth a panel with a choice on each row
@@ -29,22 +24,13 @@ _PATIENCE = 0.02  # seconds that a very long call is laid out at a time
 _RULE = 2  # rows of a rule that stand beside the choices; a longer one is read with the call
 
 
-class Approval(Widget, can_focus=True):
-    """Shows what was asked, one after the other. A key or click that was meant for something else is no answer: it
-    counts only after the panel has been seen for SEEN seconds and no key has come for CALM."""
+class Approval(Panel):
+    """Shows what was asked, one after the other."""
 
     DEFAULT_CSS = """
-    Approval {
-        display: none; width: 1fr; height: auto; padding: 0 1; overflow: hidden;
-        background: $surface; border-left: outer $warning;
-    }
-    Approval.-asking { display: block; }
+    Approval { border-left: outer $warning; }
     Approval.-host { border-left: outer $error; }
-    Approval > Input, Approval > Input:focus {
-        dock: bottom; height: 1; border: none; padding: 0 0 0 5; background: transparent;
-    }
     """
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("approval")]
 
     class Answered(Message):
@@ -55,27 +41,9 @@ class Approval(Widget, can_focus=True):
             self.answer = answer
             super().__init__()
 
-    class Typed(Message):
-        """Text that was typed before the panel could be read, or pasted: it was meant for the prompt."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
-    def __init__(
-        self,
-        palette: Palette,
-        *,
-        signs: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-        alone: float = ALONE,
-        id: str | None = None,
-    ) -> None:
-        """signs: False says in words what a sign would. clock: seconds. alone: as ALONE; 0 waits for nothing."""
-        super().__init__(id=id)
-        self.palette = palette
-        self.signs = signs
-        self._calm = Calm(clock)
+    def __init__(self, palette: Palette, *, alone: float = ALONE, **how: Any) -> None:
+        """alone: as ALONE; 0 waits for nothing. how: as of a Panel."""
+        super().__init__(palette, **how)
         self._alone = alone
         self._pending = ""  # an answer by a letter that is alone so far
         self._begun = ""  # what the last key wrote
@@ -83,8 +51,7 @@ class Approval(Widget, can_focus=True):
         self._answered = 0  # questions since there was none
         self._chosen = 0  # place among the choices
         self._top = 0  # first row of the sheet that is seen
-        self._is_change = self._raw = self._was_ready = False
-        self._timer: Timer | None = None
+        self._is_change = self._raw = False
         self._sheets: dict[tuple[int, bool], Growing] = {}
         self._plan: tuple[int, int, Plan] | None = None
 
@@ -94,9 +61,8 @@ class Approval(Widget, can_focus=True):
         return len(self._waiting)
 
     @property
-    def ready(self) -> bool:
-        """Whether a key is an answer now."""
-        return self._calm.ready
+    def asks(self) -> bool:
+        return bool(self._waiting)
 
     def ask(self, asked: Asked) -> None:
         """Show it, or let it wait for those before it."""
@@ -116,50 +82,19 @@ class Approval(Widget, can_focus=True):
         else:
             self._changed()
 
-    def on_mount(self) -> None:
-        self._present()
-
     def _present(self) -> None:
         """The first that waits, from its beginning, with "no" chosen."""
         self._chosen, self._top, self._pending = 0, 0, ""
-        self._calm.anew()
-        self._raw = self._was_ready = False
+        self._raw = False
         self._sheets.clear()
-        self.set_class(bool(self._waiting), "-asking")
-        self.set_class(bool(self._waiting) and self._waiting[0].wants == "host", "-host")
-        self._is_change = bool(self._waiting and change(self._waiting[0]))
-        if not self.is_mounted:
-            return
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        self.query(Input).remove()
-        if self._waiting:
-            self.focus()
-            self.call_after_refresh(self._on_screen)
-        self._changed()
+        self.set_class(self.asks and self._waiting[0].wants == "host", "-host")
+        self._is_change = self.asks and is_change(self._waiting[0])
+        super()._present()
 
-    def _on_screen(self) -> None:
-        if self._waiting and not self._calm.begun:
-            self._calm.seen()
-            self._watch()
-
-    def _watch(self) -> None:
-        if self._timer is None and self._calm.begun:
-            self._timer = self.set_interval(0.05, self._look)
-
-    def _look(self) -> None:
-        """Until it can be answered and all of it is laid out."""
+    def _worked(self) -> bool:
         sheet = self._planned(*self.size).sheet
         sheet.for_a_while(_PATIENCE)
-        if self.ready and sheet.done and self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        if self.ready != self._was_ready:
-            self._was_ready = self.ready
-            self._changed()
-        else:
-            self.refresh()
+        return sheet.done
 
     def on_resize(self) -> None:
         self._watch()
@@ -171,27 +106,21 @@ class Approval(Widget, can_focus=True):
         begun, self._begun = self._begun, text
         if not self._waiting or (self.ready and not self._pending and not words):
             return
-        event.stop()
-        event.prevent_default()
         if self._pending and event.key == "enter":
+            event.stop()
+            event.prevent_default()
             self._decide(self._pending)
             return
         said = begun + text if self._pending else text
         self._pending, self._chosen = "", 0
-        self._calm.disturbed()
-        self._watch()
-        self._changed()
-        if said:
-            self.post_message(self.Typed(said))
+        self._not_meant(event, said)
 
     def _changed(self) -> None:
         self._plan = None
-        self.refresh(layout=True)
+        super()._changed()
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """At most three quarters of the screen, so that there is room for the prompt and the status line."""
-        most = max(min(viewport.height * 3 // 4, viewport.height - 2), 3)
-        return self._planned(width, most).height if self._waiting else 0
+    def _height(self, width: int, most: int) -> int:
+        return self._planned(width, most).height
 
     def _planned(self, width: int, most: int) -> Plan:
         """What fits into so many rows: the choices always, the call in a window, if need be a very small one."""
@@ -223,7 +152,7 @@ class Approval(Widget, can_focus=True):
         if key not in self._sheets:
             if len(self._sheets) > 2:  # of another size of the terminal
                 self._sheets.clear()
-            lines = told(self._waiting[0], width, raw=self._raw, with_rule=with_rule, signs=self.signs)
+            lines = told(self._waiting[0], raw=self._raw, with_rule=with_rule, signs=self.signs)
             self._sheets[key] = Growing(lines, width)
         return self._sheets[key]
 
@@ -247,12 +176,6 @@ class Approval(Widget, can_focus=True):
             return self._painted(plan.below(top, more, self.signs), width)
         at -= plan.window + plan.gap
         return self._painted(plan.foot[at] if at < len(plan.foot) else Row(()), width)
-
-    def _painted(self, row: Row, width: int) -> Strip:
-        return Strip(paint(row, width, self.palette, self.rich_style))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return bool(self._waiting)
 
     def action_move(self, by: int) -> None:
         """The choice above or below; from the line of words back to the choices."""
@@ -314,25 +237,11 @@ class Approval(Widget, can_focus=True):
         self._watch()
         self._changed()
 
-    def action_page_down(self) -> None:
-        self._scroll(pages=1)
-
-    def action_page_up(self) -> None:
-        self._scroll(pages=-1)
-
     def _scroll(self, *, pages: int = 0, rows: int = 0) -> None:
         if self._waiting:
             plan = self._planned(*self.size)
             self._top = plan.within(self._top + rows + pages * max(plan.window - 1, 1))
             self.refresh()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(rows=2)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(rows=-2)
 
     def on_click(self, event: events.Click) -> None:
         event.stop()

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from minicode.events import Asked
+from minicode.show import Diff
+from minicode.show import Line as Told
 from minicode.text import count, reveal
 from minicode.tui.changes import LONGEST_LINE
 from minicode.tui.rows import Line, Span, plain
 
 MOST_LINES, MOST = 20_000, 2_000_000  # lines and characters of one argument; of a longer one the ends are shown
 _PIECE = 3_000  # characters of a line that are laid out together
-_DIFFED = 1_500  # lines of a change that are compared; of a longer one the arguments are shown
-_LARGEST = 100_000  # characters of a text that is compared
 _NAME = 60  # characters of a tool's name
 _EMPTY = 3  # lines that may be empty one after the other
 _WANTS = {"network": (" with the network", "warning"), "host": (" OUTSIDE THE SANDBOX, with your rights", "bad")}
-_INDENT = re.compile(r"[ \t]{0,80}")
 # A wrapped row must not look like a new line, for that would be another command.
 _BAR, _ON = (Span("│ ", "gutter"),), (Span("╎ ", "gutter"),)
 
@@ -38,77 +36,37 @@ def rule(asked: Asked) -> Line:
     return Line((Span("the rule: ", "dim"), Span(text)) if text else ())
 
 
-def told(asked: Asked, width: int, *, raw: bool = False, with_rule: bool = False, signs: bool = True) -> Iterator[Line]:
-    """Why it is asked, and the call: a change of a file as a diff, unless `raw` is wanted; else every argument. It may
-    be very long, so it is made as far as it is taken."""
-    for text in asked.reason.split("\n"):
-        yield from _pieces(text, "dim")
+def told(asked: Asked, *, raw: bool = False, with_rule: bool = False, signs: bool = True) -> Iterator[Line]:
+    """Why it is asked, and the call: what it would change in files as diffs, unless `raw` is wanted; else every
+    argument. It may be very long, so it is made as far as it is taken."""
+    notes = [(block.text, "warning") for block in asked.show if isinstance(block, Told)]
+    for text, style in [(asked.reason, "dim"), *notes]:
+        for line in text.split("\n"):
+            yield from _pieces(line, style)
     if len(asked.call.name) > _NAME:
         yield from _argument("tool", asked.call.name)
-    diff = "" if raw else change(asked)
-    yield from _changing(asked, diff, width, signs) if diff else _arguments(asked.call.arguments)
+    yield from _changing(asked, signs) if not raw and is_change(asked) else _arguments(asked.call.arguments)
     if with_rule and asked.always:
         yield from _argument("the rule", asked.always)
 
 
-def _changing(asked: Asked, diff: str, width: int, signs: bool) -> Iterator[Line]:
-    from minicode.tui.diffs import unified
-
-    path = reveal(asked.call.arguments["file_path"])
-    whole = asked.call.name == "write"
-    yield Line((Span(path, "strong"), Span("  the whole file will be" if whole else "", "dim")))
-    yield from unified(diff, path, width, most=MOST_LINES, numbers=whole, signs=signs)
-    told = _DIFFABLE[asked.call.name]
-    yield from _arguments({name: value for name, value in asked.call.arguments.items() if name not in told})
+def is_change(asked: Asked) -> bool:
+    """Whether it is known what would change in files, and diffs could show it."""
+    diffs = [block.diff for block in asked.show if isinstance(block, Diff)]
+    return bool(diffs) and all(len(line) <= LONGEST_LINE for diff in diffs for line in diff.split("\n"))
 
 
-# What a diff of these tools shows of their arguments.
-_DIFFABLE: Mapping[str, tuple[str, ...]] = {
-    "edit": ("file_path", "old_string", "new_string"),
-    "write": ("file_path", "content"),
-}
+def _changing(asked: Asked, signs: bool) -> Iterator[Line]:
+    from minicode.tui.diffs import MOST, one_by_one
 
-
-def change(asked: Asked) -> str:
-    """The call as a unified diff; "" if it is none, or if a diff of it could not show all."""
-    names = _DIFFABLE.get(asked.call.name, ())
-    values = [asked.call.arguments.get(name) for name in names]
-    if not values or not all(isinstance(value, str) and len(value) <= _LARGEST for value in values):
-        return ""
-    texts = [_lines(str(value)) for value in values[1:]]
-    if any(len(line) > LONGEST_LINE for lines in texts for line in lines) or sum(map(len, texts)) > _DIFFED:
-        return ""
-    if len(texts) == 1:
-        return _whole(texts[0])
-    old, new = texts
-    if old[-1:] == new[-1:] == [""]:
-        old, new = old[:-1], new[:-1]  # both end with a newline
-    from difflib import unified_diff
-
-    return "\n".join([*unified_diff(old, new, lineterm="", n=MOST)][2:] or [""]) if old != new else _same(old)
-
-
-def _whole(lines: Sequence[str]) -> str:
-    """lines: of a file; its last newline ends a line and does not begin another."""
-    if not lines:
-        return "(it will be empty)"
-    ends = not lines[-1]
-    rows = [f"+{line}" for line in (lines[:-1] if ends else lines)]
-    return "\n".join([f"@@ -0,0 +1,{len(rows)} @@", *rows, *([] if ends else ["\\"])])
-
-
-def _same(lines: Sequence[str]) -> str:
-    return "\n".join([f"@@ -1,{len(lines)} +1,{len(lines)} @@", *(f" {line}" for line in lines)])
-
-
-def _lines(text: str) -> list[str]:
-    """Revealed, but for the blanks that set a line in."""
-    return [_revealed(line) for line in text.split("\n")] if text else []
-
-
-def _revealed(line: str) -> str:
-    indent = "" if line.isspace() else _INDENT.match(line)[0]  # type: ignore[index]
-    return indent + reveal(line[len(indent) :])
+    room, diffs = MOST, [block for block in asked.show if isinstance(block, Diff)]
+    if len(diffs) > 1:
+        yield plain(f"{count(len(diffs), 'file')} would change:", "warning")
+    for name, diff in diffs:
+        path = reveal(name).replace("\n", "␊")
+        yield plain(path, "strong")
+        yield from one_by_one(diff, path, most=room, signs=signs, revealed=True)
+        room = max(room - diff.count("\n") - 1, 0)
 
 
 def _arguments(arguments: Mapping[str, Any]) -> Iterator[Line]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from minicode.text import clean
+from minicode.text import clean, reveal_row
 
 LONGEST_LINE = 4_000  # characters; of a longer one the beginning is shown
 _LONG_LINE = 500  # characters; no words are compared in a longer one
@@ -34,13 +34,16 @@ class Changed(NamedTuple):
     new: int = 0
 
 
-def read(diff: str, most: int) -> tuple[list[Changed], int]:
-    """The first lines of a diff, and how many more it has."""
+def read(diff: str, most: int, *, revealed: bool = False) -> tuple[list[Changed], int]:
+    """The first lines of a diff, and how many more it has. revealed: all that could hide something is made visible."""
     if not diff.strip("\n"):
         return [Changed("", "(no line differs; the line ends or the end of the file may)")], 0
     lines = diff.removesuffix("\n").split("\n", most)  # what is not shown need not be cleaned
     left = lines.pop().count("\n") + 1 if len(lines) > most else 0
-    return list(_changes(clean("\n".join(map(_bounded, lines))).split("\n"))), left
+    bounded = map(_bounded, lines)
+    if revealed:
+        return list(_changes(map(reveal_row, bounded))), left
+    return list(_changes(clean("\n".join(bounded)).split("\n"))), left
 
 
 def _bounded(line: str) -> str:
@@ -84,7 +87,7 @@ def _remark(text: str) -> Changed:
         return Changed("file", text[4:].partition("\t")[0].removeprefix("b/"))
     said = {
         "--- /dev/null": "(the file is new)",
-        "+++ /dev/null": "(the file is gone)",
+        "+++ /dev/null": "(the file is deleted)",
         "GIT binary patch": "(the file is no text)",
     }.get(text)
     if text.startswith("\\"):

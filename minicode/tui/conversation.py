@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what the first frame does not show is loaded after it
     from minicode.tui.desk import Desk, Opened
     from minicode.tui.figuring import Figuring
     from minicode.tui.finding import Finding
+    from minicode.tui.panel import Panel
     from minicode.tui.panels import Ask, Queue, SearchBar, TodoPanel
     from minicode.tui.question import Question
     from minicode.tui.showing import Showing
@@ -91,6 +92,7 @@ class Conversation(Screen[None]):
         self.is_furnished = asyncio.Event()
         self._remarks: list[tuple[str, str, int]] = []  # that nobody could read yet
         self._early = [(first, "send")] if first else []  # what was said before the session was open
+        self._early_work: list[tuple[Any, ...]] = []  # and what was to be done, as `work_on` has it
 
     def compose(self) -> ComposeResult:
         with Horizontal(id="middle"), Vertical(id="left"):
@@ -156,6 +158,9 @@ class Conversation(Screen[None]):
         early, self._early = self._early, []
         for text, how in early:
             self.send(text, how)
+        work, self._early_work = self._early_work, []
+        for one in work:
+            self.work_on(*one)
 
     async def retell(self, session: Session) -> None:
         """The live branch from its beginning, in slices, so that keys are answered meanwhile; what is said waits."""
@@ -255,6 +260,11 @@ class Conversation(Screen[None]):
     def _editor(self) -> None:
         self.work_on("write_in_editor")
 
+    def hold(self, what: str, *arguments: Any) -> None:
+        """It is done when the session is open."""
+        self._early_work.append((what, *arguments))
+        self.status.hint("The session is still being opened; a moment.")
+
     def work_on(self, what: str, *arguments: Any) -> None:
         self.post_message(self.Wanted(what, arguments))
 
@@ -279,10 +289,7 @@ class Conversation(Screen[None]):
             self.turns.session.reply(event.call_id, event.picked)
         self.showing.asking()
 
-    def on_question_typed(self, event: Question.Typed) -> None:
-        self.prompt.add(event.text)
-
-    def on_approval_typed(self, event: Approval.Typed) -> None:
+    def on_panel_typed(self, event: Panel.Typed) -> None:
         """It was meant for the prompt, which is hidden."""
         self.prompt.add(event.text)
 

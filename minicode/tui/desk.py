@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # what is dear is there when the session is opened, after the first frame
-    from minicode.events import Event
+    from minicode.events import CallSaid, Event
     from minicode.messages import Usage
     from minicode.session import Session
+    from minicode.show import Output, Show
     from minicode.tui.cards import Sessions
     from minicode.tui.completion import FileNames, WordHelp
     from minicode.tui.firstrun import Accounts
@@ -111,10 +112,14 @@ class Desk(Protocol):
         """A line that begins with a slash. False if it was to end the program."""
         ...
 
+    async def changes(self, path: str) -> tuple[str, Sequence[Show]]:
+        """What has changed in the files, at a path or all of them, and since when, in words. Not cleaned."""
+        ...
+
     def words(self) -> Sequence[WordHelp]: ...
     def price(self, usage: Usage) -> float | None: ...
     def window(self) -> Window: ...
-    async def shell(self, command: str, live: Callable[[str], None]) -> tuple[int, str]:
+    async def shell(self, command: str, live: Callable[[CallSaid], None]) -> tuple[int, Output]:
         """Run the user's own command in the folder, with the user's rights. Its exit code and its clean output."""
         ...
 

@@ -28,19 +28,24 @@ class _Drawn(NamedTuple):
 _Pair = tuple[_Drawn | None, _Drawn | None]
 
 
-def unified(
-    diff: str, path: str, width: int, *, most: int = MOST, numbers: bool = True, signs: bool = True
-) -> list[Line]:
+def unified(diff: str, path: str, width: int, *, most: int = MOST, signs: bool = True) -> list[Line]:
     """One line under the other. path: the file that the reader has been told of; its name says the language.
 
-    numbers: whether the diff knows where in the file it is. signs: False says "removed" and "added" in words.
+    signs: False says "removed" and "added" in words.
     """
-    changes, left = read(diff, most)
-    digits = _digits(changes) if numbers else 0
-    lines: list[Line] = []
+    return list(one_by_one(diff, path, most=most, signs=signs))
+
+
+def one_by_one(diff: str, path: str, *, most: int = MOST, signs: bool = True, revealed: bool = False) -> Iterator[Line]:
+    """As `unified`, made hunk by hunk as it is taken. revealed: as in `changes.read`."""
+    changes, left = read(diff, most, revealed=revealed)
+    digits = _digits(changes)
     for piece in _pieces(changes, path):
-        lines += [piece] if isinstance(piece, Line) else [_line(drawn, digits, signs) for drawn in _in_order(piece)]
-    return [*lines, *_rest(left)]
+        if isinstance(piece, Line):
+            yield piece
+        else:
+            yield from (_line(drawn, digits, signs) for drawn in _in_order(piece))
+    yield from _rest(left, "warning" if revealed else "dim")
 
 
 def side_by_side(diff: str, path: str, width: int, *, most: int = MOST) -> list[Line]:
@@ -205,5 +210,5 @@ def _half(drawn: _Drawn | None, half: int, digits: int) -> list[Spans]:
     return found
 
 
-def _rest(left: int) -> list[Line]:
-    return [plain(f"… {count(left, 'more line')} of the diff", "dim")] if left else []
+def _rest(left: int, style: str = "dim") -> list[Line]:
+    return [plain(f"… {count(left, 'more line')} of the diff", style)] if left else []

@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from minicode.colours import Mark
 from minicode.messages import Call, ToolResult
 from minicode.plain import brief
 from minicode.show import Diff, Line, Output, Show, Tests, Todos
 from minicode.text import clean
 from minicode.tui.blocks import Block, Look
+from minicode.tui.printing import Printed
 from minicode.tui.rows import Line as Text
 from minicode.tui.rows import Row, Span, lay
 
 _ALWAYS = (Diff, Tests, Todos)  # what is seen though the call is folded
-_SEEN = 40  # rows of one of those, and of live output, before it has to be opened
+_SEEN = 40  # rows of one of those before it has to be opened
 _MOST = 2_000  # rows of an opened one
-_LIVE = 200_000  # characters of live output that are kept while it runs
-_LIVE_ROWS = 8
 _NAME = 24  # characters of an argument's name
 _ARGUMENT = 20_000  # characters of an argument that are shown
 # The signs before a call, and the words that stand for them where signs are not wanted.
@@ -112,26 +112,26 @@ class Doing(Block):
         self.result: ToolResult | None = None
         self.show: tuple[Show, ...] = ()
         self.alarms: list[str] = []
-        self.live = ""
+        self.live = Printed()
         self._forming = 0
 
     def forming(self, fragment: str) -> None:
         self._forming += len(fragment)
 
-    def say(self, text: str) -> None:
-        """A piece of live output."""
-        self.live = (self.live + clean(text))[-_LIVE:]
+    def say(self, text: str, over: bool = False, colours: tuple[Mark, ...] = ()) -> None:
+        """A piece of live output, as in `events.CallSaid`."""
+        self.live.say(text, over, colours)
 
     def done(self, result: ToolResult, show: tuple[Show, ...], seconds: float) -> None:
         self.result, self.show, self.seconds = result, show, seconds
-        self.running, self.live = False, ""
+        self.running, self.live = False, Printed()
         if self.state != "no":
             self.state = "bad" if result.failed else "good"
 
-    def ended(self, summary: str, output: str, *, failed: bool) -> None:
+    def ended(self, summary: str, output: Output, *, failed: bool) -> None:
         """A command of the user's own has ended."""
-        self.state, self.running, self.live = ("bad" if failed else "good"), False, ""
-        self.summary, self.show = summary, (Output(output),) if output else ()
+        self.state, self.running, self.live = ("bad" if failed else "good"), False, Printed()
+        self.summary, self.show = summary, (output,) if output.text else ()
         self.open = True
 
     def title(self) -> str:
@@ -147,9 +147,8 @@ class Doing(Block):
         opened = self.opened(look)
         if opened and self.call:
             found += _inside(_arguments(self.call))
-        if self.running and self.live:
-            rows = self.live.rstrip("\n").rsplit("\n", _LIVE_ROWS)[-_LIVE_ROWS:]
-            found += _inside([Text((Span(row, "dim"),), wrap=False) for row in rows])
+        if self.running:
+            found += _inside(self.live.lines())
         found += _inside(self._shown(width - 4, look, opened))
         return found
 

@@ -57,9 +57,9 @@ class Keys:
 
     def next_mode(self) -> None:
         if turns := self._screen.turns:
-            gate = turns.session.gate
-            place = MODES.index(gate.standing.mode) + 1 if gate.standing.mode in MODES else 0
-            gate.standing = gate.standing._replace(mode=MODES[place % len(MODES)])
+            mode = turns.session.gate.standing.mode
+            place = MODES.index(mode) + 1 if mode in MODES else 0
+            turns.session.set_mode(MODES[place % len(MODES)])
             self._screen.showing.settle()
 
     def next_thinking(self) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 RESET = (
     b"\x1b[?2026l"  # first: a frame that was begun is shown no more
     b"\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1005l\x1b[?1006l\x1b[?1015l\x1b[?1016l"  # the mouse
-    b"\x1b[?2004l\x1b[?1004l\x1b[?2048l\x1b[?7h\x1b[0m"
+    b"\x1b[?2004l\x1b[?1004l\x1b[?2048l\x1b[?2031l\x1b[?7h\x1b[0m"
     b"\x1b[<u"  # kitty's keys; while still on the alternate screen, which counts them for itself
     b"\x1b7\x1b[?1049l"  # the place is kept first, or 1049 would move the cursor of one who has left already
     b"\x1b[?25h"

@@ -8,6 +8,8 @@ from functools import lru_cache
 from rich.style import Style
 from textual.color import BLACK, WHITE, Color
 
+from minicode.colours import ATTRIBUTES, basic
+
 # name: (colour of the text or "", colour behind it or "", attributes). Colours are those of a Palette.
 NAMES: dict[str, tuple[str, str, str]] = {
     "": ("", "", ""),
@@ -49,6 +51,18 @@ NAMES: dict[str, tuple[str, str, str]] = {
     "found": ("background", "warning", ""),  # a hit of the search
     "found.here": ("background", "accent", "bold"),
     "selected": ("", "selection", ""),
+}
+PRINTED = "out."  # begins the name of a style that a program chose; a word of `minicode.colours` follows
+# What the names of a terminal's colours are in a theme; "" is the colour of any text.
+_OF_A_PROGRAM = {
+    "black": "muted",
+    "red": "error",
+    "green": "success",
+    "yellow": "warning",
+    "blue": "primary",
+    "magenta": "secondary",
+    "cyan": "accent",
+    "white": "",
 }
 # Where there are no shades to put behind a text, a change is told by the text itself, whatever else the text is.
 _SIXTEEN = {
@@ -106,14 +120,29 @@ class Palette:
             style += Style.parse(self._late.get(name, "none"))
         if not self._shades:
             return style
-        return self._legible(style, _GRAPHIC if NAMES[words[-1]][0] in _OF_NO_WORDS else self._least)
+        front = "" if words[-1].startswith(PRINTED) else NAMES[words[-1]][0]
+        return self._legible(style, _GRAPHIC if front in _OF_NO_WORDS else self._least)
 
     def _one(self, name: str) -> Style:
+        if name.startswith(PRINTED):
+            return Style.parse(self._printed(name.removeprefix(PRINTED)) or "none")
         front, behind, attributes = NAMES[name]
         words = [attributes, self._colours.get(front, "")]
         if self._shades and behind:
             words.append(f"on {self._colours[behind]}")
         return Style.parse(" ".join(filter(None, words)) or "none")
+
+    def _printed(self, word: str) -> str:
+        """What rich calls the way a program wants its text."""
+        if self.mono:
+            return word if word in ("bold", "underline", "reverse") else ""
+        if not self._shades:
+            return " ".join(basic(word))
+        if word == "dim":
+            return self._colours["muted"]
+        if word in ATTRIBUTES or word.startswith("#"):
+            return word
+        return self._colours.get("muted" if word == "bright_black" else _OF_A_PROGRAM[word.removeprefix("bright_")], "")
 
     def _legible(self, style: Style, least: float) -> Style:
         grounds = (Color.from_rich_color(style.bgcolor),) if style.bgcolor else self._grounds

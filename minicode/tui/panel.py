@@ -1,171 +1,153 @@
-"""The rows of a question of permission: the call in a window, below it the answers, a row each or flowing. Pure."""
+"""What the panels that ask the user share: they wait until they were seen, keep what was meant for the prompt, and
+scroll."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
 
-from minicode.events import Asked
-from minicode.text import count
-from minicode.tui.rows import Line, Row, Span, lay
+from textual import events
+from textual.geometry import Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import Input
 
-
-def standing(answered: int, waiting: int, ready: bool) -> list[Span]:
-    """Which of how many it is, and whether it can be answered."""
-    among = waiting + answered
-    spans = [Span(f"  {answered + 1} of {among}", "dim")] if among > 1 else []
-    return spans if ready else [*spans, Span("  wait…", "warning")]
-
-
-class Choice(NamedTuple):
-    """answer: "deny", "once", "session", "project", or "no" for a no with words. id: of its action in keymap, "" if it
-    has none. short: where there is little room."""
-
-    answer: str
-    id: str
-    words: str
-    short: str
+from minicode.tui.calm import Calm
+from minicode.tui.painting import paint
+from minicode.tui.palette import Palette
+from minicode.tui.rows import Row
 
 
-class Place(NamedTuple):
-    """Where a choice stands: cells of a row."""
+class Panel(Widget, can_focus=True):
+    """A key or click that was meant for something else is no answer: it counts only after the panel has been seen for
+    SEEN seconds and no key has come for CALM."""
 
-    row: int
-    begin: int
-    end: int
-    choice: Choice
+    DEFAULT_CSS = """
+    Panel { display: none; width: 1fr; height: auto; padding: 0 1; overflow: hidden; background: $surface; }
+    Panel.-asking { display: block; }
+    Panel > Input, Panel > Input:focus {
+        dock: bottom; height: 1; border: none; padding: 0 0 0 5; background: transparent;
+    }
+    """
+    ALLOW_SELECT = False
 
+    class Typed(Message):
+        """Text that came before the panel could be read: it was meant for the prompt."""
 
-class Growing:
-    """Rows that are laid out as far as they are needed. done: these are all."""
+        def __init__(self, text: str) -> None:
+            self.text = text
+            super().__init__()
 
-    def __init__(self, lines: Iterator[Line], width: int) -> None:
-        self.rows: list[Row] = []
-        self.done = False
-        self._lines = lines
-        self._width = width
-
-    def upto(self, number: int) -> list[Row]:
-        """At least so many rows, if there are."""
-        while len(self.rows) < number and not self.done:
-            self._step()
-        return self.rows
-
-    def for_a_while(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self.done and time.monotonic() < end:
-            self._step()
-
-    def _step(self) -> None:
-        line = next(self._lines, None)
-        if line is None:
-            self.done = True
-        else:
-            self.rows += lay([line], self._width)
-
-
-class Plan(NamedTuple):
-    """window: how many of the `lead`'s and `sheet`'s rows are seen at a time, below `head`. gap: a row says how much is
-    below them; if there is none, the margin at their right does. places: in the foot."""
-
-    head: list[Row]
-    lead: list[Row]
-    sheet: Growing
-    window: int
-    gap: bool
-    foot: list[Row]
-    places: list[Place]
+    def __init__(
+        self,
+        palette: Palette,
+        *,
+        signs: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+        id: str | None = None,
+    ) -> None:
+        """signs: False says in words what a sign would. clock: seconds."""
+        super().__init__(id=id)
+        self.palette, self.signs = palette, signs
+        self._calm = Calm(clock)
+        self._was_ready = False
+        self._timer: Timer | None = None
 
     @property
-    def height(self) -> int:
-        return len(self.head) + self.window + self.gap + len(self.foot)
+    def asks(self) -> bool:
+        """Whether there is anything to be answered."""
+        raise NotImplementedError
 
-    def at(self, x: int, y: int) -> Choice | None:
-        """What is clicked there."""
-        row = y - (self.height - len(self.foot))
-        return next((p.choice for p in self.places if p.row == row and p.begin <= x < p.end), None)
+    @property
+    def ready(self) -> bool:
+        """Whether a key is an answer now."""
+        return self._calm.ready
 
-    def within(self, top: int) -> int:
-        """The first row of the sheet that can be seen, nearest to this one."""
-        rows = len(self.sheet.upto(top + self.window - len(self.lead)))
-        return max(min(top, len(self.lead) + rows - self.window), 0)
+    def on_mount(self) -> None:
+        self._present()
 
-    def row(self, number: int) -> Row:
-        return self.lead[number] if number < len(self.lead) else self.sheet.rows[number - len(self.lead)]
+    def _present(self) -> None:
+        """What is asked now, from its beginning, or nothing."""
+        self._calm.anew()
+        self._was_ready = False
+        self.set_class(self.asks, "-asking")
+        if not self.is_mounted:
+            return
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        self.query(Input).remove()
+        if self.asks:
+            self.focus()
+            self.call_after_refresh(self._on_screen)
+        self._changed()
 
-    def left(self, top: int) -> int:
-        """How many rows are known to be below the window. top: the first row that is seen."""
-        return len(self.lead) + len(self.sheet.rows) - self.window - top
+    def _on_screen(self) -> None:
+        if self.asks and not self._calm.begun:
+            self._calm.seen()
+            self._watch()
 
-    def below(self, top: int, more: str, signs: bool) -> Row:
-        """The gap."""
-        found = []
-        if left := self.left(top):
-            about = "" if self.sheet.done else "over "
-            found.append(Span(f"{'▾ ' if signs else ''}{about}{count(left, 'more row')} (space)", "warning"))
-        elif top:
-            found.append(Span("the end (b: back)", "dim"))
-        if more:
-            found.append(Span(f"{' · ' if found else ''}{more}", "dim"))
-        return Row(tuple(found))
+    def _watch(self) -> None:
+        if self._timer is None and self._calm.begun:
+            self._timer = self.set_interval(0.05, self._look)
 
-    def margin(self, top: int, signs: bool) -> Row:
-        """The gap where there is no room for it."""
-        left = self.left(top)
-        text = f"{'▾' if signs else '+'}{min(left, 999)}{'+' if left > 999 else ''}" if left else ""
-        return Row((Span(text.rjust(MARGIN), "warning"),))
+    def _look(self) -> None:
+        """Until it can be answered and all of it is laid out."""
+        if self._worked() and self.ready and self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        if self.ready != self._was_ready:
+            self._was_ready = self.ready
+            self._changed()
+        else:
+            self.refresh()
 
+    def _worked(self) -> bool:
+        """Lay out a little more of it. True if that was all."""
+        return True
 
-MARGIN = 6  # cells at the right of a small panel, for how much is below
-_ALL = (
-    Choice("deny", "", "No", "No"),
-    Choice("once", "allow-once", "Yes, once", "Yes"),
-    Choice("session", "allow-session", "Yes, for this session", "Session"),
-    Choice("project", "allow-project", "Yes, for this project", "Project"),
-    Choice("no", "deny", "No, and say what to do instead", "Say…"),
-)
-_INDENT = 5  # cells before the words of a choice
+    def _not_meant(self, event: events.Key, said: str) -> None:
+        """A key that is no answer, and what was written with it."""
+        event.stop()
+        event.prevent_default()
+        self._calm.disturbed()
+        self._watch()
+        self._changed()
+        if said:
+            self.post_message(self.Typed(said))
 
+    def _changed(self) -> None:
+        self.refresh(layout=True)
 
-def choices(asked: Asked) -> list[Choice]:
-    """The first is the one that is meant if nothing is said."""
-    return [choice for choice in _ALL if choice.answer not in ("session", "project") or asked.always]
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """At most three quarters of the screen, so that there is room for the transcript and the status line."""
+        most = max(min(viewport.height * 3 // 4, viewport.height - 2), 3)
+        return self._height(width, most) if self.asks else 0
 
+    def _height(self, width: int, most: int) -> int:
+        raise NotImplementedError
 
-def listed(
-    offered: Sequence[Choice], chosen: int, width: int, keys: Mapping[str, str], rule: Line, ready: bool, signs: bool
-) -> tuple[list[Row], list[Place]]:
-    """A row each; the rule below those that keep it. keys: by the ids of actions."""
-    rows: list[Row] = []
-    places: list[Place] = []
-    margin = (Span(" " * _INDENT),)
-    for number, choice in enumerate(offered):
-        mark = ("❯" if signs else ">") if number == chosen else " "
-        gutter = (Span(f"{mark} ", "mark"), Span(f"{keys.get(choice.id, ''):<{_INDENT - 2}.{_INDENT - 2}}", "dim"))
-        style = "dim" if not ready else "strong" if number == chosen else ""
-        made = lay([Line((Span(choice.words, style),), gutter, margin)], width)
-        places += [Place(len(rows) + n, 0, width, choice) for n in range(len(made))]
-        rows += made
-        if choice.answer == "project":
-            rows += lay([rule._replace(first=margin, rest=margin)], width) if rule.spans else []
-    return rows, places
+    def _painted(self, row: Row, width: int) -> Strip:
+        return Strip(paint(row, width, self.palette, self.rich_style))
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        return self.asks
 
-def flowing(
-    offered: Sequence[Choice], chosen: int, width: int, ready: bool, signs: bool
-) -> tuple[list[Row], list[Place]]:
-    """In as few rows as can be."""
-    rows: list[list[Span]] = [[]]
-    places: list[Place] = []
-    at = 0
-    for number, choice in enumerate(offered):
-        text = (("❯" if signs else ">") if number == chosen else " ") + choice.short
-        if at and at + len(text) > width:
-            rows.append([])
-            at = 0
-        style = "dim" if not ready else "mark" if number == chosen else ""
-        rows[-1] += [Span(text, style), Span(" ")]
-        places.append(Place(len(rows) - 1, at, at + len(text), choice))
-        at += len(text) + 1
-    return [Row(tuple(row)) for row in rows], places
+    def _scroll(self, *, pages: int = 0, rows: int = 0) -> None:
+        raise NotImplementedError
+
+    def action_page_down(self) -> None:
+        self._scroll(pages=1)
+
+    def action_page_up(self) -> None:
+        self._scroll(pages=-1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._scroll(rows=2)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._scroll(rows=-2)

@@ -2,43 +2,29 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.binding import BindingType
-from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import Input
 
 from minicode.events import Picked, Questioned
-from minicode.tui.calm import Calm
 from minicode.tui.keymap import bindings
-from minicode.tui.painting import paint
 from minicode.tui.palette import Palette
+from minicode.tui.panel import Panel
 from minicode.tui.questioning import NOTHING, WORDS, Sheet, View, choices, sheet, text_rows
 from minicode.tui.rows import Row
 
 
-class Question(Widget, can_focus=True):
-    """As with an approval, a key that was meant for something else is no answer: it counts only after the panel has
-    been seen for a while and the keys were still. Letters begin the user's own words; a digit marks its choice."""
+class Question(Panel):
+    """Letters begin the user's own words; a digit marks its choice."""
 
     DEFAULT_CSS = """
-    Question {
-        display: none; width: 1fr; height: auto; padding: 0 1; overflow: hidden;
-        background: $surface; border-left: outer $accent;
-    }
-    Question.-asking { display: block; }
-    Question > Input, Question > Input:focus {
-        dock: bottom; height: 1; border: none; padding: 0 0 0 4; background: transparent;
-    }
+    Question { border-left: outer $accent; }
+    Question > Input, Question > Input:focus { padding: 0 0 0 4; }
     """
-    ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("question")]
 
     class Answered(Message):
@@ -48,35 +34,17 @@ class Question(Widget, can_focus=True):
             self.call_id, self.picked = call_id, picked
             super().__init__()
 
-    class Typed(Message):
-        """Text that came before the panel could be read: it was meant for the prompt."""
-
-        def __init__(self, text: str) -> None:
-            self.text = text
-            super().__init__()
-
-    def __init__(
-        self,
-        palette: Palette,
-        *,
-        signs: bool = True,
-        clock: Callable[[], float] = time.monotonic,
-        id: str | None = None,
-    ) -> None:
-        """signs: False says in words what a sign would. clock: seconds."""
-        super().__init__(id=id)
-        self.palette, self.signs = palette, signs
+    def __init__(self, palette: Palette, **how: Any) -> None:
+        """how: as of a Panel."""
+        super().__init__(palette, **how)
         self.asked: Questioned | None = None
-        self._calm = Calm(clock)
         self._view = View()
         self._text: dict[int, list[Row]] = {}  # by width
         self._laid: tuple[tuple[View, int, int], Sheet] | None = None
-        self._timer: Timer | None = None
 
     @property
-    def ready(self) -> bool:
-        """Whether a key is an answer now."""
-        return self._calm.ready
+    def asks(self) -> bool:
+        return self.asked is not None
 
     def ask(self, asked: Questioned) -> None:
         self.asked = asked
@@ -88,42 +56,11 @@ class Question(Widget, can_focus=True):
             self.asked = None
             self._present()
 
-    def on_mount(self) -> None:
-        self._present()
-
     def _present(self) -> None:
-        """From its beginning, or nothing."""
         self._view = View()
         self._text.clear()
         self._laid = None
-        self._calm.anew()
-        self.set_class(self.asked is not None, "-asking")
-        if not self.is_mounted:
-            return
-        if self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-        self.query(Input).remove()
-        if self.asked:
-            self.focus()
-            self.call_after_refresh(self._on_screen)
-        self.refresh(layout=True)
-
-    def _on_screen(self) -> None:
-        if self.asked and not self._calm.begun:
-            self._calm.seen()
-            self._watch()
-
-    def _watch(self) -> None:
-        if self._timer is None:
-            self._timer = self.set_interval(0.05, self._look)
-
-    def _look(self) -> None:
-        """Until it can be answered."""
-        if self.ready and self._timer is not None:
-            self._timer.stop()
-            self._timer = None
-            self.refresh()
+        super()._present()
 
     def on_key(self, event: events.Key) -> None:
         """Before the bindings see it."""
@@ -131,12 +68,7 @@ class Question(Widget, can_focus=True):
         if not self.asked:
             return
         if not self.ready:
-            event.stop()
-            event.prevent_default()
-            self._calm.disturbed()
-            self._watch()
-            if text:
-                self.post_message(self.Typed(text))
+            self._not_meant(event, text)
         elif text and not self.query(Input) and event.key not in self.screen.active_bindings:
             event.stop()
             event.prevent_default()
@@ -159,10 +91,8 @@ class Question(Widget, can_focus=True):
         elif self.has_focus:
             self._add(" ".join(event.text.split()))
 
-    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """At most three quarters of the screen, so that there is room for the transcript and the status line."""
-        most = max(min(viewport.height * 3 // 4, viewport.height - 2), 3)
-        return len(self._sheet(width, most).rows) + len(self.query(Input)) if self.asked else 0
+    def _height(self, width: int, most: int) -> int:
+        return len(self._sheet(width, most).rows) + len(self.query(Input))
 
     def _sheet(self, width: int, most: int) -> Sheet:
         assert self.asked is not None  # else nothing of it is seen
@@ -179,10 +109,7 @@ class Question(Widget, can_focus=True):
         if not self.asked or not width:
             return Strip.blank(width, self.rich_style)
         rows = self._sheet(width, height).rows
-        return Strip(paint(rows[y] if y < len(rows) else Row(()), width, self.palette, self.rich_style))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        return self.asked is not None
+        return self._painted(rows[y] if y < len(rows) else Row(()), width)
 
     def action_move(self, by: int) -> None:
         """The choice above or below; from the line of words back to the choices."""
@@ -257,26 +184,12 @@ class Question(Widget, can_focus=True):
         self._present()
         self.post_message(self.Answered(call_id, picked))
 
-    def action_page_down(self) -> None:
-        self._scroll(pages=1)
-
-    def action_page_up(self) -> None:
-        self._scroll(pages=-1)
-
     def _scroll(self, *, pages: int = 0, rows: int = 0) -> None:
         if self.asked:
             seen = self._sheet(*self.size)
             top = max(min(seen.top + rows + pages * max(len(seen.shown) - 1, 1), seen.top + seen.left), 0)
             self._view = self._view._replace(top=top)
             self.refresh()
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        event.stop()
-        self._scroll(rows=2)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        event.stop()
-        self._scroll(rows=-2)
 
     def on_click(self, event: events.Click) -> None:
         """Of one choice: takes it. Of several: marks it."""

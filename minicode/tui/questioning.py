@@ -80,13 +80,15 @@ class View(NamedTuple):
 
 def sheet(asked: Questioned, text: Sequence[Row], view: View, width: int, most: int) -> Sheet:
     """All of it in at most so many rows. Of many choices those around the marked one are seen."""
-    head = lay([Line(_title(asked, view))], width)[:1]
     foot, owners = _listed(asked, view, width)
-    room = max(most - len(head) - 1 - min(_READABLE, len(text)), 1)
-    if len(foot) > room:
-        first = owners.index(view.marked)
-        begin = max(min(first - room // 2, len(foot) - room), 0)
+    room = max(most - 2 - min(_READABLE, len(text)), 1)
+    if among := len(choices(asked)) * (len(foot) > room):
+        marked = owners.count(view.marked)
+        foot, owners = _listed(asked, view, width, wraps=marked <= room)
+        first, marked = owners.index(view.marked), owners.count(view.marked)
+        begin = max(min(first - (room - marked) // 2, len(foot) - room), 0)
         foot, owners = foot[begin : begin + room], owners[begin : begin + room]
+    head = lay([Line(_title(asked, view, among), wrap=False)], width)
     space = most - len(head) - len(foot)
     gap = space > 1
     window = max(min(len(text), space - gap), 0)
@@ -95,13 +97,18 @@ def sheet(asked: Questioned, text: Sequence[Row], view: View, width: int, most: 
     return Sheet(head, shown, top, len(text) - top - window, gap, foot, owners, view.signs)
 
 
-def _title(asked: Questioned, view: View) -> tuple[Span, ...]:
-    hint = "  wait…" if not view.ready else "  space marks, Enter answers" if asked.several else ""
+def _title(asked: Questioned, view: View, among: int) -> tuple[Span, ...]:
+    """among: of how many choices not all can be seen, 0 if all can."""
     title = "M2 has a plan" if asked.plan else "M2 asks"
-    return (Span(title, "strong"), Span(hint, "dim" if view.ready else "warning"))
+    if not view.ready:
+        return (Span(title, "strong"), Span("  wait…", "warning"))
+    place = f"  {view.marked + 1} of {among}{' ↑↓' if view.signs else ', up or down'}" if among else ""
+    keys = "  space marks, Enter answers" if asked.several else ""
+    return (Span(title, "strong"), Span(place, "warning"), Span(keys, "dim"))
 
 
-def _listed(asked: Questioned, view: View, width: int) -> tuple[list[Row], list[int]]:
+def _listed(asked: Questioned, view: View, width: int, *, wraps: bool | None = None) -> tuple[list[Row], list[int]]:
+    """wraps: whether the marked choice does; None if all do."""
     rows: list[Row] = []
     owners: list[int] = []
     for number, choice in enumerate(choices(asked)):
@@ -114,7 +121,8 @@ def _listed(asked: Questioned, view: View, width: int) -> tuple[list[Row], list[
         gutter = (Span(f"{mark} ", "mark"), Span(f"{key} ", "dim"), Span(box))
         blank = (Span(" " * (4 + len(box))),)
         style = "dim" if not view.ready else "strong" if number == view.marked else ""
-        made = lay([Line((Span(choice.words, style),), gutter, blank)], width)
+        wrap = wraps is None or (wraps and number == view.marked)
+        made = lay([Line((Span(choice.words, style),), gutter, blank, wrap=wrap)], width)
         rows += made
         owners += [number] * len(made)
     return rows, owners

@@ -5,14 +5,15 @@ Of a long output only the ends are ever looked at: twenty megabytes cost no more
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
 from typing import assert_never
 
 from rich.cells import cell_len, set_cell_size
 
 from minicode import show as shown
+from minicode.colours import Mark, Range, by_line, pieces
 from minicode.text import clean, count
+from minicode.tui.palette import PRINTED
 from minicode.tui.rows import Line, Span, plain
 
 _LONGEST = 4_000  # characters of a line; no screen shows more of one
@@ -30,8 +31,8 @@ def lines_of(
     """split: diffs side by side where there is room. signs: False says in words what a sign would. most: lines of a
     diff or of todos that are made, all of them costly; one more line says how many there are besides."""
     match show:
-        case shown.Output(text):
-            return list(_output(text, width, opened))
+        case shown.Output(text, colours):
+            return list(_output(text, colours, width, opened))
         case shown.Diff(path, diff):
             from minicode.tui import diffs
 
@@ -59,21 +60,26 @@ def _words(text: str, opened: bool) -> Iterator[Line]:
         yield plain(f"… {count(lines[most].count(chr(10)) + 1, 'more line')}", "dim")
 
 
-def _output(text: str, width: int, opened: bool) -> Iterator[Line]:
+def _output(text: str, colours: Iterable[Mark], width: int, opened: bool) -> Iterator[Line]:
     """The beginning and the end, and between them how much is not seen."""
     text = text.rstrip("\n")
     if not text or text.isspace():
         return
     first, last = _OPENED if opened else _FOLDED
-    draw = _long if opened else partial(_short, width=width)
+    marks = by_line(colours)
+
+    def drawn(part: str, number: int) -> Iterator[Line]:
+        for place, line in enumerate(part.split("\n"), number):
+            yield _long(line, marks.get(place, ())) if opened else _short(line, width, marks.get(place, ()))
+
     lines = text.count("\n") + 1
     if lines <= first + last + 1:  # what is left out needs a line too
-        yield from map(draw, text.split("\n"))
+        yield from drawn(text, 0)
         return
-    yield from map(draw, text[: _head(text, first)].split("\n"))
+    yield from drawn(text[: _head(text, first)], 0)
     rest = "; all of it is in the session's file" if opened else ""
     yield plain(f"… {lines - first - last:,} lines{rest} …", "dim")
-    yield from map(draw, text[_tail(text, last) :].split("\n"))
+    yield from drawn(text[_tail(text, last) :], lines - last)
 
 
 def _head(text: str, lines: int) -> int:
@@ -92,19 +98,33 @@ def _tail(text: str, lines: int) -> int:
     return at + 1
 
 
-def _long(line: str) -> Line:
+def _long(line: str, marks: Sequence[Range] = ()) -> Line:
     """Wrapped, however long; of what no screen shows, the size."""
     if len(line) <= _LONGEST:
-        return plain(clean(line))
-    return Line((Span(clean(line[:_LONGEST])), Span(f" … {len(line) - _LONGEST:,} more characters", "dim")))
+        return Line(painted(line, marks))
+    return Line((*painted(line[:_LONGEST], marks), Span(f" … {len(line) - _LONGEST:,} more characters", "dim")))
 
 
-def _short(line: str, width: int) -> Line:
+def _short(line: str, width: int, marks: Sequence[Range]) -> Line:
     """In one row."""
+    if marks:
+        return Line(painted(line[: 4 * width], marks), wrap=False)
     text = clean(line[: 4 * width]).expandtabs(4)
     if len(line) > 4 * width or cell_len(text) > width:
         return Line((Span(set_cell_size(text, max(width - 1, 0)).rstrip()), Span("…", "dim")), wrap=False)
     return plain(text)
+
+
+def painted(line: str, marks: Sequence[Range], base: str = "") -> tuple[Span, ...]:
+    """A line as its program wanted it. base: the style of what is not marked."""
+    text = clean(line)
+    if not marks or text != line:
+        return (Span(text, base),)
+    return tuple(Span(piece, _style(base, style)) for piece, style in pieces(line, marks))
+
+
+def _style(base: str, style: str) -> str:
+    return " ".join(filter(None, (base, *(f"{PRINTED}{word}" for word in style.split(" ") if word))))
 
 
 def _tests(tests: shown.Tests, opened: bool, signs: bool) -> Iterator[Line]:

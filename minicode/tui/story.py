@@ -125,9 +125,9 @@ class Story:
                 self._reply(reply)
             case CallStarted(call):
                 self._doing(call)
-            case CallSaid(call_id, text):
+            case CallSaid(call_id, text, over, colours):
                 if doing := self._find(call_id):
-                    doing.say(text)
+                    doing.say(text, over, colours)
                     self._paper.touch(doing)
             case Asked(call):
                 doing = self._doing(call)

@@ -9,6 +9,7 @@ from typing import Any
 
 from textual.app import App
 from textual.color import Color, ColorParseError
+from textual.message import Message
 from textual.theme import Theme
 
 from minicode.text import clean, count
@@ -24,8 +25,9 @@ _COLOURS = (
     *("primary", "secondary", "accent", "foreground", "background", "surface", "panel"),
     *("success", "warning", "error"),
 )
+AUTO = "auto"  # in the place of a theme's name: by what the terminal says
 _KEYS = ("name", "dark", *_COLOURS)
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}")  # it becomes a class in CSS
+_NAME = re.compile(r"(?!auto\Z)[A-Za-z0-9_-]{1,40}")  # it becomes a class in CSS
 _BYTES = 64 * 2**10  # of a theme's file
 # Terminals that tell of no more than sixteen colours.
 _FEW = ("linux", "xterm", "vt100", "vt220", "ansi", "screen", "tmux", "rxvt")
@@ -46,6 +48,14 @@ _MONO_TOO = (
     *("scrollbar-background-active", "screen-selection-background", "screen-selection-foreground"),
     *(f"markdown-h{level}-color" for level in range(1, 7)),
 )
+
+
+class Dress(Message):
+    """The user wants this theme, or AUTO."""
+
+    def __init__(self, theme: str) -> None:
+        self.theme = theme
+        super().__init__()
 
 
 def own() -> tuple[Theme, ...]:
@@ -200,12 +210,15 @@ def palette(theme: Theme, no_colour: bool = False) -> Palette:
     return Palette({name: colour.hex6 for name, colour in colours.items()}, least=least)
 
 
-def first_theme(wanted: str, known: Collection[str], env: Mapping[str, str]) -> tuple[str, str]:
-    """(name of the theme to begin with, what is wrong with the wish or ""). wanted: "" is the terminal's choice."""
+def first_theme(
+    wanted: str, known: Collection[str], env: Mapping[str, str], light: bool | None = None
+) -> tuple[str, str]:
+    """(name of the theme to begin with, what is wrong with the wish or ""). wanted: "" and AUTO are the terminal's
+    choice. light: what it answered of its background, None if it did not."""
     if wanted in known:
         return wanted, ""
-    name = _fitting(env)
-    if not wanted:
+    name = _fitting(env, light)
+    if wanted in ("", AUTO):
         return name, ""
     near = _near(wanted, known, 0.5)
     hint = f"Did you mean `{near[0]}`?" if near else "`/theme` shows them all."
@@ -217,9 +230,10 @@ def native_colours(env: Mapping[str, str]) -> bool | None:
     return True if "NO_COLOR" in env else None
 
 
-def _fitting(env: Mapping[str, str]) -> str:
-    """By what the terminal says of itself. Few tell their background; those who do not are mostly dark."""
-    light = env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
+def _fitting(env: Mapping[str, str], light: bool | None) -> str:
+    """By what the terminal says of itself. Those that do not tell their background are mostly dark."""
+    if light is None:
+        light = env.get("COLORFGBG", "").rpartition(";")[2] in ("7", "15")
     if "NO_COLOR" in env or (env.get("TERM", "") in _FEW and not env.get("COLORTERM")):
         return "ansi-light" if light else SIXTEEN
     return LIGHT if light else DARK

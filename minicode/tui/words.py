@@ -8,12 +8,15 @@ from typing import Any
 
 from textual.app import SuspendNotSupported
 
+from minicode.events import CallSaid
+from minicode.show import Line, Output
 from minicode.text import clean
 from minicode.tui.conversation import COMMAND, Conversation
 from minicode.tui.doings import Doing
+from minicode.tui.themes import AUTO, Dress
 
 THINKING = ("folded", "live", "full")
-_COMMANDS = ("/verify", "/doctor")
+_COMMANDS = ("/verify", "/doctor", "/diff")
 
 
 def begin(screen: Conversation, what: str, *arguments: Any) -> None:
@@ -40,7 +43,7 @@ async def obey(screen: Conversation, line: str) -> None:
         await own(screen, rest.strip())
         return
     if screen.turns is None:
-        screen.tell("The session is still being opened; a moment.", "warning")
+        screen.hold("obey", line)
         return
     screen.talking.said.clear()
     screen.tell(line, "strong", gap=1)
@@ -118,10 +121,26 @@ async def _tree(screen: Conversation, rest: str) -> None:
             await obey(screen, f"/switch {way.message}")
 
 
+async def _diff(screen: Conversation, rest: str) -> None:
+    from minicode.tui.changed import blocks_of
+
+    screen.tell(f"/diff {rest}".rstrip(), "strong", gap=1)
+    try:
+        words, shown = await screen.desk.changes(rest)
+    except ValueError as error:
+        screen.tell(str(error), "bad")
+        return
+    screen.tell(words)
+    for block in blocks_of(shown):
+        screen.story.put(block)
+    if others := [block.text for block in shown if isinstance(block, Line)]:
+        screen.tell("\n".join(others))
+
+
 async def _theme(screen: Conversation, rest: str) -> None:
-    themes = sorted(screen.app.available_themes)
+    themes = [AUTO, *sorted(screen.app.available_themes)]
     if rest in themes:
-        screen.app.theme = rest
+        screen.post_message(Dress(rest))
     elif rest:
         screen.tell(f"There is no theme {rest!r}; there are {', '.join(themes)}.", "warning")
     else:
@@ -149,6 +168,7 @@ def _busy(screen: Conversation) -> bool:
 
 
 _OWN: dict[str, Callable[[Conversation, str], Awaitable[None]]] = {
+    "/diff": _diff,
     "/help": show_help,
     "/resume": _resume,
     "/sessions": _resume,
@@ -163,21 +183,24 @@ _MOVES = ("/redo", "/switch")  # another branch is the live one after them
 
 async def shell(screen: Conversation, command: str, private: bool) -> None:
     """The user's own command, with the user's rights. M2 hears of it with the next message, unless it is private."""
-    if not command or screen.turns is None:
+    if not command:
+        return
+    if screen.turns is None:
+        screen.hold("shell", command, private)
         return
     before = screen.turns
     screen.tell("")
     doing = Doing(0, f"{'!!' if private else '!'} {clean(command)}")
     screen.story.put(doing)
 
-    def live(text: str) -> None:
-        doing.say(text)
+    def live(said: CallSaid) -> None:
+        doing.say(said.text, said.over, said.colours)
         screen.transcript.touch(doing)
 
     try:
         code, output = await screen.desk.shell(command, live)
     except (ValueError, asyncio.CancelledError) as error:
-        doing.ended(clean(f"stopped{f': {error}' if str(error) else ''}"), doing.live, failed=True)
+        doing.ended(clean(f"stopped{f': {error}' if str(error) else ''}"), Output(doing.live.text), failed=True)
         screen.transcript.touch(doing)
         return
     doing.ended(f"exit code {code}", output, failed=code != 0)
@@ -185,7 +208,7 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
     if screen.turns is not before:  # it is none of the business of the session that is open now
         screen.tell(f"`{command}`, begun in another session, ended: exit code {code}.", gap=1)
         return
-    before.session.overhear(command, code, None if private else output)
+    before.session.overhear(command, code, None if private else output.text)
 
 
 async def write_in_editor(screen: Conversation) -> None:

@@ -118,9 +118,10 @@ def check_place(url: Url, allow: Sequence[str]) -> bool:
 def check_address(address: str, url: Url) -> None:
     """Raises Refused unless it is an address of the public internet."""
     if not _public(address):
+        what = "is" if url.host == address else f"is {address},"
         raise Refused(
-            f"{url.host} is {address}, an address inside a network or of this machine, which web pages are not read "
-            f"from. {_cure(url)}"
+            f"{url.host} {what} an address inside a network or of this machine, which web pages are not read from. "
+            f"{_cure(url)}"
         )
 
 

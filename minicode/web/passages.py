@@ -28,8 +28,8 @@ class Passage(NamedTuple):
 
 
 class Pages:
-    """A text in pieces of about one size, numbered from 1, cut between paragraphs, lines or words; together they are
-    the text.
+    """A text in pieces of about one size, numbered from 1, cut between paragraphs, lines or words, and before headings
+    rather than behind them; together they are the text.
     """
 
     def __init__(self, text: str, size: int = PAGE) -> None:
@@ -38,7 +38,7 @@ class Pages:
         at = 0
         while len(text) - at > size:
             cut = next((c for sign in ("\n\n", "\n", " ") if (c := text.rfind(sign, at + size // 2, at + size)) > 0), 0)
-            at = cut + 1 if cut else at + size
+            at = _before_headings(text, at + size // 8, cut + 1) if cut else at + size
             self._ends.append(at)
         self._ends.append(len(text))
 
@@ -51,6 +51,13 @@ class Pages:
     def of(self, place: int) -> int:
         """The number of the page on which that character is."""
         return min(bisect_right(self._ends, place), len(self) - 1) + 1
+
+
+def _before_headings(text: str, start: int, end: int) -> int:
+    """Where to end instead, so that no heading is the last: it belongs to what follows. Not before `start`."""
+    while (line := text.rfind("\n", start, len(text[start:end].rstrip()) + start) + 1) and _HEADING.match(text, line):
+        end = line
+    return end
 
 
 def chunks(text: str, size: int = CHUNK) -> list[Passage]:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from minicode.text import clean
 
 RESULTS = 8  # of one query
+_MOST = 100  # that are looked at, of a service which cannot be told how many
 
 
 class Hit(NamedTuple):
@@ -135,7 +136,8 @@ def hits_of(provider: Provider, answer: Any) -> list[Hit] | None:
         return []  # some leave out what is empty
     if not isinstance(found, list):
         return None
-    return [Hit(*(str(one.get(field) or "") for field in provider.fields)) for one in found if isinstance(one, dict)]
+    results = (one for one in found[:_MOST] if isinstance(one, dict))
+    return [Hit(*(str(one.get(field) or "") for field in provider.fields)) for one in results]
 
 
 def words_of(provider: Provider, answer: Any) -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import sys
 from collections.abc import Iterable
 from html import unescape
+from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
+from minicode import outward
 from minicode.errors import ConfigError
 from minicode.text import clean
 from minicode.web.address import Url, read_url
@@ -20,11 +24,13 @@ from minicode.workspace.folder import Refused
 SNIPPET = 350  # characters
 _TRACKING = re.compile(r"utm_\w+|fbclid|gclid|msclkid|mc_[ce]id|igshid|ref_src")
 _TAGS = r"</?(?:strong|b|em|i|u|mark|span|code|br|wbr|p|a)(?:\s+[\w-]{1,20}=[\"'][^\"'<>]{0,200}[\"']){0,5}\s?/?>"
+_DDGS_HOST = "html.duckduckgo.com"
 _DDGS_SECONDS = 20
+_CHILD = Path(__file__).with_name("ddgs_child.py")
 
 
 class Service(NamedTuple):
-    """A provider as it is set up. root: its address, None for ddgs, which finds its way itself."""
+    """A provider as it is set up. root: its address, None for ddgs, which goes to DuckDuckGo."""
 
     name: str
     root: Url | None
@@ -71,7 +77,7 @@ def service(wanted: str, root: str, keys: dict[str, str], minimax: str) -> Servi
 async def search(service: Service, query: str) -> list[Hit]:
     """The results as they come. Raises Refused."""
     if service.root is None:
-        return await asyncio.to_thread(_ddgs, query)
+        return await _ddgs(query)
     provider, root = PROVIDERS[service.name], service.root
     ask = provider.ask(query, service.key)
     # The user's own settings chose where it is: a SearXNG on this machine is what they mean.
@@ -83,16 +89,21 @@ async def search(service: Service, query: str) -> list[Hit]:
             body=json.dumps(ask.body).encode(),
         )
     answer = await exchange(question, ())
-    try:
-        data = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        data = None
+    data = await asyncio.to_thread(_read, answer.body)  # of a few MB it takes its time
     if trouble := _trouble(provider, answer.status, data):
         raise Refused(f"{provider.name} could not be searched: {trouble.rstrip('.')}.")
     hits = hits_of(provider, data)
     if hits is None:
         raise Refused(f"{provider.name} could not be searched: its answer has not the form that was expected.")
     return hits
+
+
+def _read(body: bytes) -> object:
+    """None for what is not JSON."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _trouble(provider: Provider, status: int, data: object) -> str:
@@ -106,24 +117,42 @@ def _trouble(provider: Provider, status: int, data: object) -> str:
     return ". ".join(filter(None, (f"it answers {status}", said.rstrip("."), cure)))
 
 
-def _ddgs(query: str) -> list[Hit]:
-    """DuckDuckGo and others by the package ddgs, which reads their pages as a browser does: nobody promised that."""
+async def _ddgs(query: str) -> list[Hit]:
+    """DuckDuckGo by the package ddgs, which reads its pages as a browser does: nobody promised that."""
+    from importlib.util import find_spec
+
+    spec = find_spec("ddgs")
+    if spec is None or not spec.origin:
+        raise Refused("search.provider is 'ddgs', which is not installed: pip install 'minicode[search]'.")
+    job = {
+        "library": str(Path(spec.origin).parents[1]),
+        "query": query,
+        "most": RESULTS,
+        "seconds": _DDGS_SECONDS,
+        "proxy": outward.proxy("https", _DDGS_HOST, _DDGS_HOST),
+        "trust": os.environ.get("SSL_CERT_FILE", ""),
+    }
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-I", str(_CHILD), stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True
+    )
     try:
-        from ddgs import DDGS
-        from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
-    except ImportError:
-        raise Refused("search.provider is 'ddgs', which is not installed: pip install 'minicode[search]'.") from None
+        async with asyncio.timeout(2 * _DDGS_SECONDS):
+            printed, errors = await child.communicate(json.dumps(job).encode())
+    except TimeoutError:
+        printed, errors = b'{"trouble": "it does not come to an end"}', b""
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
     try:
-        found = DDGS(timeout=_DDGS_SECONDS).text(query, max_results=RESULTS)
-    except RatelimitException:
-        raise Refused("ddgs could not be searched: too many requests. Ask again later, or less.") from None
-    except TimeoutException:
-        raise Refused(f"ddgs could not be searched: no answer within {_DDGS_SECONDS} s.") from None
-    except DDGSException as error:
-        if "No results" in str(error):
-            return []
-        raise Refused(f"ddgs could not be searched: {clean(str(error))[:200].rstrip('.')}.") from None
-    return [Hit(str(one.get("title", "")), str(one.get("href", "")), str(one.get("body", ""))) for one in found]
+        answer = json.loads(printed)
+    except ValueError:
+        said = errors.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        answer = {"trouble": f"it broke off: {said}"}
+    if trouble := answer.get("trouble"):
+        raise Refused(f"ddgs could not be searched: {clean(str(trouble))[:200].rstrip('.')}.")
+    return [Hit(*(str(one.get(name) or "") for name in ("title", "href", "body"))) for one in answer["hits"]]
 
 
 def tidy(hits: Iterable[Hit]) -> list[Hit]:
@@ -152,5 +181,5 @@ def canonical(url: str) -> str:
 
 def _plain(text: str, most: int) -> str:
     """Without the tags that some put around the words that were asked for."""
-    line = " ".join(clean(unescape(re.sub(_TAGS, "", text))).split())
+    line = " ".join(clean(unescape(re.sub(_TAGS, "", text[: 10 * most]))).split())
     return line if len(line) <= most else f"{line[: most - 1].rstrip()}…"

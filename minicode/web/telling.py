@@ -30,11 +30,13 @@ class Told(NamedTuple):
 
 
 def tell_page(page: Page, query: str, number: int) -> Told:
-    """One page of a text, from 1; or, of a long one, the passages that answer a query."""
+    """One page of a text, from 1; or, of a long one of which no later page is asked for, what answers a query."""
     parts = Pages(page.text)
     notes = list(page.notes)
-    if query.strip() and len(page.text) > SHORT:
+    if query.strip() and len(page.text) > SHORT and number == 1:
         shown, what = _quoted(parts, query)
+        whole = f"one of its {len(parts)} pages is read by page=N" if len(parts) > 1 else "all of it is read"
+        notes.append(f"{whole} without a query")
     elif not 1 <= number <= len(parts):
         words = f"{page.url} has {count(len(parts), 'page')}; there is no page {number}."
         return Told(words, words, failed=True)
@@ -51,12 +53,14 @@ def tell_hits(by: str, hits: Sequence[Hit]) -> Told:
     shown = hits[:SHOWN]
     about = f"{count(len(shown), 'result')} by {by}"
     if not shown:
-        return Told(f"{about}. Try other words.", about)
+        doubt = " (it does not say whether it was turned away)" if by == "ddgs" else ""
+        return Told(f"{about}{doubt}. Try other words.", about)
     rows = [
         "\n   ".join(filter(None, (f"{number}. {hit.title}{f' ({hit.date})' * bool(hit.date)}", hit.url, hit.snippet)))
         for number, hit in enumerate(shown, 1)
     ]
-    return _told(about, "\n".join(rows), [], "A search result")
+    notes = [f"{len(hits) - SHOWN} more are left out: search for less at a time"] if hits[SHOWN:] else []
+    return _told(about, "\n".join(rows), notes, "A search result")
 
 
 def _told(about: str, shown: str, notes: list[str], who: str) -> Told:

@@ -16,8 +16,17 @@ from minicode.workspace.workspace import Workspace
 
 FRESH = 900.0  # seconds for which a page that was read is not fetched again, as its other pages are asked for
 SEARCHED = 86_400.0  # and for which results hold
+QUERIES = 5  # at a time
 _KEPT = 16  # pages, of a few MB at most
 _ASKED = 200  # queries
+
+
+def worded(queries: Sequence[object]) -> list[str]:
+    """The queries, each once, without blanks that say nothing. Raises Refused if there are none, or too many."""
+    found = list(dict.fromkeys(filter(None, (" ".join(str(query).split()) for query in queries))))
+    if not 1 <= len(found) <= QUERIES:
+        raise Refused(f"From one to {QUERIES} queries are searched at a time, not {len(found)}. Nothing was searched.")
+    return found
 
 
 @dataclass(slots=True)
@@ -37,14 +46,16 @@ class Web:
         """The tools that cannot work, and so are not offered."""
         return () if self.service else ("web_search",)
 
-    def domain(self, tool: str, address: object) -> str:
-        """Where a call would go, as rules name it; "" for an address that the tool will refuse."""
-        if tool == "web_search":
-            return self.service.domain if self.service else ""
+    def domain(self, tool: str, asked: object) -> str:
+        """Where a call would go, as rules name it; "" for one that the tool will refuse. asked: address or queries."""
         try:
-            return read_url(str(address)).domain
+            if tool != "web_search":
+                return read_url(str(asked)).domain
+            if not isinstance(asked, list) or not worded(asked) or not self.service:
+                return ""
         except Refused:
             return ""
+        return self.service.domain
 
     async def read(self, workspace: Workspace, address: str) -> Page:
         """Raises Refused."""
@@ -66,7 +77,7 @@ class Web:
             raise Refused(
                 "No search is set up. The user can set search.url to a SearXNG, or BRAVE_API_KEY or TAVILY_API_KEY."
             )
-        rows = [await self._asked(self.service, query) for query in queries]
+        rows = [await self._asked(self.service, query) for query in worded(queries)]
         mixed = (hit for place in zip_longest(*rows) for hit in place if hit is not None)
         return self.service.name, tidy(mixed)
 

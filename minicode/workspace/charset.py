@@ -44,7 +44,7 @@ def decode(data: bytes, name: str) -> Decoded:
             except UnicodeDecodeError:
                 break
     if b"\0" in data:
-        raise Refused(f"{name} is a binary file ({len(data):,} bytes), not text.")
+        raise Refused(f"{name} is a binary file ({len(data):,} bytes), not text: look at it by bash.")
     try:
         return Decoded(data.decode("utf-8"), "utf-8", b"")
     except UnicodeDecodeError:

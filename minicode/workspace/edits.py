@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import groupby, islice, pairwise
 from typing import NamedTuple
 
@@ -115,6 +116,8 @@ def _not_found(text: str, old: str, new: str, name: str) -> str:
 
 def nearby(lines: Sequence[str], wanted: Sequence[str]) -> str:
     """Words for a block that is not there: the nearest lines with their numbers."""
+    if not any(lines):
+        return "The file is empty: use write."
     near = _nearest(lines, wanted) if any(wanted) else None
     if near is None:
         return "Nothing in the file is like it; read the file again."
@@ -155,15 +158,7 @@ def unified(name: str, before: str, after: str, widest: int = 0) -> str:
 
     widest: of a longer line only so many characters are shown; 0 for all of it.
     """
-    head = _same(before, after, 0)
-    start = before.rfind("\n", 0, head) + 1  # of the first line that differs
-    for _ in range(3):
-        start = before.rfind("\n", 0, max(start - 1, 0)) + 1
-    stop = len(before) - _same(before, after, head, back=True)
-    for _ in range(4):
-        stop = before.find("\n", stop) + 1 or len(before)
-    old, new = _bare_lines(before[start:stop]), _bare_lines(after[start : stop + len(after) - len(before)])
-    rows = list(_rows(old, new, before.count("\n", 0, start)))
+    rows = hunk_rows(before, after)
     if rows:
         rows = [f"--- a/{name}", f"+++ b/{name}", *rows]
     if widest and max(len(before), len(after)) > widest:
@@ -173,13 +168,36 @@ def unified(name: str, before: str, after: str, widest: int = 0) -> str:
     return "\n".join(rows)
 
 
+def hunk_rows(before: str, after: str, *, exact: bool = False) -> list[str]:
+    """What stands below the names in a unified diff. exact: a carriage return stays where not both texts have one at
+    each end of a line, and a last line without a newline is said to have none, in a row of its own."""
+    head = _same(before, after, 0)
+    start = before.rfind("\n", 0, head) + 1  # of the first line that differs
+    for _ in range(3):
+        start = before.rfind("\n", 0, max(start - 1, 0)) + 1
+    stop = len(before) - _same(before, after, head, back=True)
+    for _ in range(4):
+        stop = before.find("\n", stop) + 1 or len(before)
+    bare = _bare_lines
+    if exact:
+        bare = partial(_exact_lines, crlf=_all_crlf(before) and (not after or _all_crlf(after)))
+    old, new = bare(before[start:stop]), bare(after[start : stop + len(after) - len(before)])
+    return list(_rows(old, new, before.count("\n", 0, start)))
+
+
 def _rows(old: Sequence[str], new: Sequence[str], skipped: int) -> Iterator[str]:
     if len(old) == len(new) > _LONG:
         yield from _line_by_line(old, new, skipped)
         return
-    from difflib import unified_diff
+    if len(old) * len(new) > _LONG**2:
+        from minicode.workspace.anchored import anchored_rows
 
-    for row in islice(unified_diff(old, new, lineterm=""), 2, None):
+        rows = anchored_rows(old, new)
+    else:
+        from difflib import unified_diff
+
+        rows = islice(unified_diff(old, new, lineterm=""), 2, None)
+    for row in rows:
         yield _moved(row, skipped) if row.startswith("@@") else row
 
 
@@ -215,6 +233,17 @@ def _same(one: str, other: str, after: int, back: bool = False) -> int:
 
 def _bare_lines(text: str) -> list[str]:
     return [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+
+
+def _exact_lines(text: str, crlf: bool) -> list[str]:
+    lines = _bare_lines(text) if crlf else text.removesuffix("\n").split("\n") if text else []
+    if lines and not text.endswith("\n"):  # so that it is no line that has one
+        lines[-1] += "\n\\ No newline at end of file"
+    return lines
+
+
+def _all_crlf(text: str) -> bool:
+    return text.count("\r") == text.count("\n") == text.count("\r\n") > 0
 
 
 def _moved(header: str, lines: int) -> str:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from minicode.workspace.folder import Folder, Refused, refusal
+from minicode.workspace.folder import Folder, Refused, is_folder, refusal
 
 # Larger files are for grep and the shell; the whole content is held in memory to be hashed and matched.
 LIMIT = 20 * 2**20
@@ -47,7 +47,7 @@ class Files:
     def read(self, path: Path) -> Content:
         """The whole file at a path from `Folder.resolve`. Raises Refused for anything but a readable regular file."""
         name = self.folder.show(path)
-        if path.is_dir():
+        if is_folder(path):
             raise Refused(f"{name} is a folder; use glob to list it.")
         try:
             with self.folder.parent(path) as parent:
@@ -97,7 +97,7 @@ class Files:
     def check(self, path: Path, before: Content | None) -> None:
         """Raises Refused if `write` or `remove` would, as far as can be seen beforehand."""
         name = self.folder.show(path)
-        if path.is_dir():
+        if is_folder(path):
             raise Refused(f"{name} is a folder, not a file.")
         try:
             with self.folder.parent(path) as parent:
@@ -127,7 +127,7 @@ class Files:
         are kept; missing folders are made. mode: of a file that is made. Raises Refused with the old file untouched.
         """
         name = self.folder.show(path)
-        if path.is_dir():
+        if is_folder(path):
             raise Refused(f"{name} is a folder, not a file.")
         try:
             with self.folder.parent(path, create=True) as parent:
@@ -185,6 +185,8 @@ class Files:
     def _must_be_plain(self, found: os.stat_result, name: str) -> None:
         if stat.S_ISDIR(found.st_mode):
             raise Refused(f"{name} is a folder; use glob to list it.")
+        if stat.S_ISLNK(found.st_mode):  # others were resolved
+            raise Refused(f"{name} is a symbolic link that leads in a circle, or was just put there.")
         if not stat.S_ISREG(found.st_mode):
             raise Refused(f"{name} is not a regular file (a pipe, a socket or a device).")
         if found.st_size > LIMIT:

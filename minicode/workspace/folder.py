@@ -43,6 +43,13 @@ def refusal(error: OSError, doing: str) -> Refused:
     return Refused(f"{doing}: {reason}.")
 
 
+def is_folder(path: Path) -> bool:
+    """Also where permission to look is denied, of which `Path.is_dir` makes an error."""
+    with suppress(PermissionError):
+        return path.is_dir()
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class Folder:
     """The real paths of the workspace.
@@ -156,7 +163,8 @@ def _is_of_git(base: Path, path: Path) -> bool:
         return True
     at = base
     for part in parts:
-        if (at / "HEAD").is_file() and ((at / "commondir").is_file() or (at / "objects").is_dir()):
-            return True
+        with suppress(PermissionError):  # who may not look there cannot write there
+            if (at / "HEAD").is_file() and ((at / "commondir").is_file() or (at / "objects").is_dir()):
+                return True
         at /= part
     return False

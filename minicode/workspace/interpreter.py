@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from minicode.sandbox.places import host_sockets, is_below, protected_places
-from minicode.sandbox.policy import Grant
+from minicode.sandbox.policy import Grant, Held
 from minicode.text import clean
 from minicode.workspace.folder import Folder
 from minicode.workspace.processes import Processes
@@ -34,7 +34,7 @@ class Ran(NamedTuple):
     late: bytes
     notes: tuple[str, ...]
     alarms: tuple[str, ...]
-    held: bool
+    held: Held | None
 
 
 class _View(NamedTuple):
@@ -44,7 +44,7 @@ class _View(NamedTuple):
     """
 
     grant: Grant
-    held: bool
+    held: Held | None
     closed: frozenset[Path] | None
 
 
@@ -53,7 +53,7 @@ class Interpreter:
 
     def __init__(self) -> None:
         self._process: PythonProcess | None = None
-        self._view = _View(Grant(), False, None)
+        self._view = _View(Grant(), None, None)
         self._watch: Watch | None = None
         self._calls = 0
         self._turn = asyncio.Lock()

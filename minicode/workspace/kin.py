@@ -15,8 +15,6 @@ from typing import NamedTuple
 
 from minicode.text import clean_output
 
-# Carried by every process of a call in its environment: "/<token>", nested calls one after another.
-MARK = "MINICODE_CALL"
 _GRACE = 2.0  # seconds between TERM and KILL
 _PR_SET_CHILD_SUBREAPER = 36
 

@@ -21,20 +21,28 @@ _END = 20_000  # bytes from the end of the output in which a complaint is looked
 
 def in_the_way(finished: Finished, grant: Grant) -> str:
     """What of the sandbox a command seems to have failed at, and how to get on, as words for the model; "" if it did
-    not. grant: what it might do."""
-    if not finished.held or not finished.code:
+    not. grant: of its call."""
+    held = finished.held
+    if held is None or not finished.code:
         return ""
     said = clean_output(finished.output[-_END:])
-    if re.search(_OFFLINE, said) and not grant.network:
-        return 'the sandbox has no network; if it must be, call again with needs="network"'
-    if re.search(_GIT, said):
+    places = f"the workspace and {held.tmp}" if held.write else held.tmp
+    kept = ", and rules keep files from being read" if held.unread else ""
+    if re.search(_OFFLINE, said) and not held.network:
+        return _unless("the sandbox has no network", 'if it must be, call again with needs="network"', grant)
+    if re.search(_GIT, said) and held.write:
         return ".git is read-only in the sandbox; use the git tool"
-    if re.search(_CLOSED, said) and not grant.write:
-        return "in plan mode commands write only in /tmp"  # and asking for more is of no use
     if re.search(_CLOSED, said):
-        kept = ", and rules keep files from being read" if grant.unread else ""
-        return f'the sandbox writes only in the workspace and /tmp{kept}; if it must be, call again with needs="host"'
+        return _unless(
+            f"the sandbox writes only in {places}{kept}", 'if it must be, call again with needs="host"', grant
+        )
     if re.search(_REFUSED, said):  # a socket, a write, a privilege: it does not say which
-        closed = "writes" if grant.network else "has no network and writes"
-        return f'the sandbox {closed} only in the workspace and /tmp; if need be call with needs="network" or "host"'
+        closed = "writes" if held.network else "has no network and writes"
+        return _unless(
+            f"the sandbox {closed} only in {places}", 'if need be call with needs="network" or "host"', grant
+        )
     return ""
+
+
+def _unless(wall: str, way: str, grant: Grant) -> str:
+    return f"{wall}; {way}" if grant.write else f"in plan mode {wall}"  # where asking for more is of no use

@@ -59,7 +59,7 @@ class Kept:
         head, tail = bytes(self._head[start:]), b"".join(self._tail)
         if begins == len(self._head):
             return head, tail, 0
-        head, tail = head[: len(head) - _torn(head[::-1])], tail[_torn(tail) :]
+        head, tail = head[: len(head) - torn(head[::-1])], tail[torn(tail) :]
         return head, tail, self.total - start - len(head) - len(tail)
 
 
@@ -139,7 +139,7 @@ def _joined(head: bytes, tail: bytes, missing: int) -> bytes:
     return head + (b"\n[... %d bytes were not kept ...]\n" % missing if missing else b"") + tail
 
 
-def _torn(data: bytes) -> int:
+def torn(data: bytes) -> int:
     """How many bytes from a cut on are the rest of a torn line or word: half a secret would be known no more."""
     for within, seam in _SEAMS:
         if found := re.search(seam, data[:within]):

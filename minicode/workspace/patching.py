@@ -13,13 +13,16 @@ from minicode.workspace.workspace import Workspace
 
 
 class Patched(NamedTuple):
-    """What became of a file. told: a phrase. name: as it is called now. notes: what was not as the patch says."""
+    """What became of a file. told: a phrase. name: as it is called now. notes: what was not as the patch says. was: as
+    it was called, "" if it is new. gone: it is there no more."""
 
     told: str
     name: str
     before: str
     after: str
     notes: tuple[str, ...] = ()
+    was: str = ""
+    gone: bool = False
 
 
 class _Planned(NamedTuple):
@@ -29,12 +32,25 @@ class _Planned(NamedTuple):
 
 def patch_files(workspace: Workspace, patch: str) -> list[Patched]:
     """All of it or nothing. Raises Refused, with what does not fit."""
+    plans, steps = _planned(workspace, patch)
+    change_together(workspace.files, steps)
+    return [plan.patched for plan in plans]
+
+
+def foresee_patch(workspace: Workspace, patch: str) -> list[Patched]:
+    """What `patch_files` would do. Raises Refused as far as that would, if nothing changes meanwhile."""
+    plans, steps = _planned(workspace, patch)
+    for step in steps:
+        workspace.files.check(step.path, step.before)
+    return [plan.patched for plan in plans]
+
+
+def _planned(workspace: Workspace, patch: str) -> tuple[list[_Planned], list[Step]]:
     plans = [_plan(workspace, file) for file in parse_patch(patch)]
     steps = [step for plan in plans for step in plan.steps]
     if len({step.path for step in steps}) < len(steps):
         raise Refused("The patch names the same file twice by different names; nothing was changed.")
-    change_together(workspace.files, steps)
-    return [plan.patched for plan in plans]
+    return plans, steps
 
 
 def paths_named(patch: str) -> list[str]:
@@ -61,20 +77,23 @@ def _plan(workspace: Workspace, file: FilePatch) -> _Planned:
                 raise Refused(f"The patch deletes {name}, but more is in it than the patch says; nothing was changed.")
         elif files.seen(draft.content) is None:
             raise Refused(f"You have not read {name}, so it is not deleted; nothing was changed. Read it first.")
-        return _Planned((Step(draft.path, None, draft.content),), Patched(f"Deleted {name}", name, text, ""))
+        return _Planned(
+            (Step(draft.path, None, draft.content),), Patched(f"Deleted {name}", name, text, "", (), name, gone=True)
+        )
     applied = apply_hunks(text, file.hunks, name)
     data = draft.encode(applied.text)
     if not file.moved:
         if applied.text == text:
             raise Refused(f"{name} already reads as the patch wants it; nothing was changed.")
-        patched = Patched(f"Changed {name}", name, text, applied.text, applied.notes)
+        patched = Patched(f"Changed {name}", name, text, applied.text, applied.notes, name)
         return _Planned((Step(draft.path, data, draft.content),), patched)
     path = folder.resolve(file.moved, write=True)
     target = folder.show(path)
     if files.read_if_there(path) is not None:
         raise Refused(f"{target} exists already, so {name} cannot be moved there; nothing was changed.")
     steps = (Step(path, data, None, draft.path), Step(draft.path, None, draft.content))
-    return _Planned(steps, Patched(f"Moved {name} to {target}", target, text, applied.text, applied.notes))
+    told = f"Moved {name} to {target}" + (" and changed it" if applied.text != text else "")
+    return _Planned(steps, Patched(told, target, text, applied.text, applied.notes, name))
 
 
 def _encoded(text: str, name: str) -> bytes:

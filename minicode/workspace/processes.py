@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,16 +13,16 @@ from copy import copy
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from minicode.sandbox.policy import Grant, Launch
+from minicode.sandbox.policy import Grant, Held, Launch
 from minicode.workspace.environment import for_tools
 from minicode.workspace.folder import Refused
-from minicode.workspace.kin import MARK, Kin, adopt_orphans
+from minicode.workspace.kin import Kin, adopt_orphans
+from minicode.workspace.leftovers import MARK, owner
 from minicode.workspace.output import HEAD, TAIL, Kept, Pipe
+from minicode.workspace.warden import PYTHON, Warden
 
 __all__ = ["HEAD", "TAIL", "Box", "Finished", "Processes", "Signal"]
 
-# Not a virtual environment's link to it, which may lie where commands can change it.
-_PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 _ONTO = str(Path(__file__).with_name("onto_terminal.py"))
 _AGAIN = 2  # times that a launch is made anew which failed before the program was started
 Signal = Callable[[signal.Signals], object]  # sends it to all processes of a running program
@@ -41,8 +40,8 @@ class Finished(NamedTuple):
     code: its exit code, negative for a signal. output: what it printed, stderr in between unless `errors` was asked
     for; if more came than is kept, its beginning and about the last TAIL bytes, cut between lines or words, with a
     line between them that says so. ended: why it was stopped, "time" or "flood"; "" if it ended by itself. left:
-    command lines of the processes it left behind, which were ended. held: it ran in a sandbox. beginning: how many
-    bytes of the output are its unbroken beginning. folder: where its shell was at its end, "" if that is not known.
+    command lines of the processes it left behind, which were ended. held: by the sandbox, None outside. beginning: how
+    many bytes of the output are its unbroken beginning. folder: where its shell was at its end, "" if that is unknown.
     """
 
     code: int
@@ -52,7 +51,7 @@ class Finished(NamedTuple):
     seconds: float = 0.0
     ended: str = ""
     left: tuple[str, ...] = ()
-    held: bool = False
+    held: Held | None = None
     beginning: int = 0
     folder: str = ""
 
@@ -61,17 +60,27 @@ class Processes:
     """Starts the programs of one workspace.
 
     environment: what each gets. box: what holds them, None for nothing. grant: what they may do, unless `run` is told
-    otherwise.
+    otherwise. session: whose calls they belong to.
     """
 
     def __init__(
-        self, environment: Mapping[str, str] | None = None, box: Box | None = None, grant: Grant | None = None
+        self,
+        environment: Mapping[str, str] | None = None,
+        box: Box | None = None,
+        grant: Grant | None = None,
+        session: str = "",
     ) -> None:
         self.environment = dict(for_tools(os.environ) if environment is None else environment)
         self.grant = grant or Grant()
         self._box = box
         self._adopting = False
         self._running: set[int] = set()
+        self._owner = owner(session)
+        self._warden = Warden(self._owner)
+
+    def close(self) -> None:
+        """To be called when all have ended: nobody watches over what is started later."""
+        self._warden.close()
 
     def granting(self, grant: Grant) -> Processes:
         """The same processes, for programs that may do something else."""
@@ -80,13 +89,13 @@ class Processes:
         return view
 
     @property
-    def held(self) -> bool:
-        """Does a sandbox hold what is started now?"""
+    def held(self) -> Held | None:
+        """What the sandbox lets programs do that are started now; None if there is none."""
         if self._box is None:
-            return False
+            return None
         launch = self._box.launch(("true",), Path("/"), self.environment, self.grant)
         launch.close()
-        return launch.argv != ("true",)
+        return launch.held
 
     async def run(
         self,
@@ -121,7 +130,7 @@ class Processes:
             from minicode.workspace.grid import KIND  # few programs have one
 
             everything["TERM"] = KIND
-            argv = [_PYTHON, "-I", "-S", _ONTO, str(int("LC_CTYPE" in everything)), *argv]
+            argv = [PYTHON, "-I", "-S", _ONTO, str(int("LC_CTYPE" in everything)), *argv]
         start = _Start(
             argv,
             folder,
@@ -184,7 +193,7 @@ class Processes:
             time.monotonic() - started,
             ended,
             () if ended else left,
-            launch.argv != tuple(start.argv),
+            launch.held,
             beginning,
         )
         return finished, began
@@ -192,11 +201,13 @@ class Processes:
     def _start(self, start: _Start, out: Pipe, err: Pipe) -> tuple[Kin, subprocess.Popen[bytes], Launch]:
         token = os.urandom(8).hex()
         # A minicode that runs inside another one's call stays part of that call.
-        environment = {**start.environment, MARK: f"{start.environment.get(MARK, '')}/{token}"}
+        environment = {**start.environment, MARK: f"{start.environment.get(MARK, '')}/{self._owner}/{token}"}
         launch = Launch(tuple(start.argv), environment)
         try:
             if self._box is not None:
                 launch = self._box.launch(start.argv, start.folder, environment, start.grant)
+            if not launch.monitor:  # else the kernel ends them with us
+                self._warden.watch()
             with _input(start.stdin if start.on_terminal is None else out.writer) as stdin:
                 process = subprocess.Popen(
                     launch.argv,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import re
 import secrets
 import signal
 import socket
@@ -18,6 +20,8 @@ from minicode.workspace.output import Kept
 from minicode.workspace.processes import Finished, Processes, Signal
 
 _CHILD = Path(__file__).with_name("interpreter_child.py")
+# Its frames in what faulthandler says of a crash, and in `traceback.print_stack()` with the source below.
+_OURS = rb'(?m)^  File "%b", line \d+(?: in .*\n|, in .*\n(?:    .*\n)*)' % re.escape(os.fsencode(_CHILD))
 _START = 60.0  # seconds until it has to have said that it is there
 _GRACE = 3.0  # seconds between INT and the end of it all
 _LAST_GRACE = 0.4  # seconds for it to end by itself, and between TERM and KILL
@@ -104,10 +108,10 @@ class PythonProcess:
             self._listener(data)
 
     def unread(self) -> bytes:
-        """What was printed since the last time."""
+        """What was printed since the last time, without our own frames."""
         data, _ = self._kept.whole()
         self._kept.clear()
-        return data
+        return re.sub(_OURS, b"", data)
 
     async def perform(
         self, name: str, code: str, seconds: float, on_output: Callable[[bytes], None] | None

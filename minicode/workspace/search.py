@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -73,17 +74,19 @@ class Row(NamedTuple):
 
 class Rows(NamedTuple):
     """Sorted by path and line. partial: there was more than could be kept, or than there was time for. left_out: how
-    many files with matches were, since rules keep them from being read.
+    many files with matches were, since rules keep them from being read. closed: some could not be opened at all.
     """
 
     rows: tuple[Row, ...]
     partial: bool = False
     left_out: int = 0
+    closed: bool = False
 
     @property
     def note(self) -> str:
         """What is to be told of what was left out, "" if nothing was."""
-        return note_of(self.left_out)
+        closed = "some files could not be opened" if self.closed else ""
+        return "; ".join(filter(None, (note_of(self.left_out), closed)))
 
 
 class Listing(NamedTuple):
@@ -113,8 +116,7 @@ async def search_text(workspace: Workspace, query: Query, engines: Sequence[Engi
 
 
 async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine]) -> Rows:
-    if not query.under.exists():
-        raise Refused(f"{workspace.folder.show(query.under)} does not exist.")
+    _check_place(workspace, query.under)
     for engine in engines:
         finished: Finished | None
         if engine == "python":
@@ -123,14 +125,51 @@ async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine])
             finished = await (_rg_search if engine == "rg" else _git_search)(workspace, query)
         if finished is None:
             continue
-        # 1 is "nothing found".
-        if finished.code in (0, 1) or finished.output or finished.ended:
+        # 1 is "nothing found"; ripgrep, which is told to be silent of them, has 2 for files that it cannot open.
+        closed = engine == "rg" and finished.code == 2 and not finished.errors.strip()
+        if finished.code in (0, 1) or finished.output or finished.ended or closed:
             rows = await asyncio.to_thread(_sorted_rows, finished.output[: finished.beginning], query)
             shown = _shown(workspace, query.under)
             rows = tuple(row for row in rows if shown(row.path))
-            return Rows(rows, finished.total > HEAD or bool(finished.ended))
-        raise Refused(f"The search failed: {clean(finished.errors.decode('utf-8', 'replace')).strip()[:600]}")
+            if not rows and await asyncio.to_thread(_is_binary, query.under):
+                raise Refused(f"{workspace.folder.show(query.under)} is a binary file. Look into it by bash: grep -a.")
+            return Rows(rows, finished.total > HEAD or bool(finished.ended), closed=closed)
+        raise Refused(_complaint(clean(finished.errors.decode("utf-8", "replace")).strip()))
     raise Refused("The search failed: no search program is here.")
+
+
+def _check_place(workspace: Workspace, under: Path) -> None:
+    """Raises Refused for what is neither a folder nor a file: to open a pipe would wait for ever."""
+    name = workspace.folder.show(under)
+    try:
+        link, there = under.is_symlink(), under.exists()
+    except PermissionError:
+        raise Refused(f"{name} cannot be searched: permission is denied.") from None
+    if link:  # others were resolved
+        raise Refused(f"{name} is a symbolic link that leads in a circle.")
+    if not there:
+        raise Refused(f"{name} does not exist. Paths are relative to {workspace.root}.")
+    if not os.access(under, os.R_OK | (os.X_OK if under.is_dir() else 0)):
+        raise Refused(f"{name} cannot be searched: permission is denied.")
+    if not (under.is_dir() or under.is_file()):
+        raise Refused(f"{name} is not a regular file (a pipe, a socket or a device).")
+
+
+def _is_binary(path: Path) -> bool:
+    with suppress(OSError):
+        if path.is_file():
+            with path.open("rb") as file:
+                return b"\0" in file.read(2**16)
+    return False
+
+
+def _complaint(errors: str) -> str:
+    """What the search program says, in short: ripgrep quotes the pattern twice, once for each of its engines."""
+    if "regex parse error" in errors and (why := re.search(r"^error: (.+)", errors, re.MULTILINE)):
+        return (
+            f"The pattern is not a regular expression: {why[1].rstrip('.')}. A sign meant as it is wants a backslash."
+        )
+    return f"The search failed: {errors[:600]}"
 
 
 async def list_files(workspace: Workspace, under: Path, glob: str = "", engines: Sequence[Engine] = ENGINES) -> Listing:
@@ -148,6 +187,7 @@ async def list_names(
     """The same as names relative to the folder, in no order, of which some may be gone; and how many were left out. A
     fifth of the cost.
     """
+    _check_place(workspace, under)
     if not under.is_dir():
         raise Refused(f"{workspace.folder.show(under)} is not a folder.")
     shown = _shown(workspace, under)
@@ -241,19 +281,17 @@ def _decoded(name: bytes) -> str:
 async def _python_search(workspace: Workspace, query: Query, engines: Sequence[Engine]) -> Finished:
     shown, fits = _shown(workspace, query.under), glob_filter(query.glob)
     names = await _list(workspace, query.folder, query.name, engines)
-    wanted = {
-        "pattern": query.pattern,
-        "ignore_case": query.ignore_case,
-        "mode": query.mode,
-        "largest": _LARGEST,
-        "names": [name for name in names if fits(name) and shown(name)],
-    }
+
+    def wanted() -> bytes:
+        about = {"pattern": query.pattern, "ignore_case": query.ignore_case, "mode": query.mode, "largest": _LARGEST}
+        return json.dumps({**about, "names": [name for name in names if fits(name) and shown(name)]}).encode()
+
     return await workspace.processes.run(
         [sys.executable, "-I", "-S", str(_CHILD)],
         query.folder,
         seconds=_TIME,
         grant=LOOK,
-        stdin=json.dumps(wanted).encode(),
+        stdin=await asyncio.to_thread(wanted),
         errors_apart=True,
     )
 

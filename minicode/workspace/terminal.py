@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 
 from minicode.workspace.grid import COLUMNS, ROWS, Grid
+from minicode.workspace.output import torn
 
 DRAWN = 2**17  # bytes between two looks that are drawn; of more only the end
 _HELD = 4_096  # characters of a code that has no end yet
@@ -48,7 +49,7 @@ class Terminal:
         if len(data) <= DRAWN:
             return data
         end = data[-DRAWN:]
-        end = end[max(*map(end.rfind, _FRESH), end.find(b"\n") + 1) :]
+        end = end[max(*map(end.rfind, _FRESH), torn(end) + 1) :]
         self._left_out += len(data) - len(end)
         self._decoder.reset()
         self._held = ""

@@ -49,18 +49,18 @@ class Workspace:
         mends: bool = False,
         promotes: bool = False,
         passing: bool = False,
+        session: str = "",
     ) -> Workspace:
         """extra: folders as free as the root. readable: folders that may only be read, such as where outputs are kept.
 
         environment: of the processes; by default made from ours without secrets. box: see `Processes`. hidden: may be
         neither read nor written, save what is below `readable`. scratch: where `scratch` makes its folders; commands
         see it under the same path. mends: `watched` puts back what it finds changed, since the sandbox cannot protect
-        it. promotes, passing: see `Jobs`. Raises Refused if a folder is not there.
+        it. promotes, passing: see `Jobs`. session: see `Processes`. Raises Refused if a folder is not there.
         """
         folder = Folder.at(root, extra, readable, hidden)
-        return cls(
-            folder, Files(folder), Processes(environment, box), scratch, mends, Jobs(promotes=promotes, passing=passing)
-        )
+        processes = Processes(environment, box, session=session)
+        return cls(folder, Files(folder), processes, scratch, mends, Jobs(promotes=promotes, passing=passing))
 
     def granting(self, grant: Grant) -> Workspace:
         """The same workspace, for programs that may do something else."""

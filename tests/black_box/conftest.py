@@ -295,15 +295,21 @@ def files(folder: Path) -> list[Path]:
     return [p for p in folder.rglob("*") if p.is_file() and not p.is_symlink()] if folder.exists() else []
 
 
-def nobody_left(mark: str) -> list[str]:
-    """Processes that carry the mark in their environment and do not go away within two seconds."""
+def nobody_left(mark: str, within: float = 2.0) -> list[str]:
+    """Processes that carry the mark in their environment and do not go away within so many seconds."""
     wanted = f"{MARK}={mark}".encode()
-    end = time.monotonic() + 2
+    end = time.monotonic() + within
     while left := [line for pid in Path("/proc").glob("[0-9]*") if (line := _marked(pid, wanted))]:
         if time.monotonic() > end:
             break
         time.sleep(0.02)  # why: other people's processes cannot be waited for
     return left
+
+
+@pytest.fixture
+def left(program: Program) -> Callable[..., list[str]]:
+    """left() → the command lines of what the program left running."""
+    return lambda **more: nobody_left(program.environment[MARK], **more)
 
 
 def _marked(pid: Path, wanted: bytes) -> str:

@@ -425,6 +425,10 @@ def test_read_only_is_read_only(held: Held) -> None:
     assert [p.name for p in held.workspace.iterdir()] == ["a.txt"]
     assert ran.events[0]["sandbox"]["level"] == "read-only"
     assert [d["tool_name"] for d in ran.result["permission_denials"]] == ["write"]
+    where = "/tmp" if held.backend == "bwrap" else "$TMPDIR"
+    assert echo["text"].endswith(f"; in plan mode the sandbox writes only in {where}]")
+    [free] = held.told("echo x >c.txt", flags=("--sandbox", "read-only", "-y"))
+    assert free.endswith(f'; the sandbox writes only in {where}; if it must be, call again with needs="host"]')
 
 
 def test_what_leaves_the_sandbox_needs_the_user(held: Held, canary: Listeners) -> None:
@@ -459,14 +463,11 @@ def test_the_truth_in_init_journal_and_doctor(held: Held) -> None:
 
 
 def test_killed_minicode_leaves_no_command(held: Held) -> None:
-    if held.backend != "bwrap":
-        pytest.skip("Landlock ends no process")
-    held.own()
     fifo = held.workspace / "fifo"
     os.mkfifo(fifo)
     held.own()
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    command = "exec 3>fifo; (setsid sleep 300 &); trap '' TERM HUP INT; echo >&3; sleep 300; sleep 300"
+    command = "exec 3>fifo; (setsid sleep 300 &); (trap '' TERM HUP INT; echo >&3; sleep 300; sleep 300) & wait"
     server = held.rehearse(steps((Think("Run."), Do("shell", {"command": command})), ANSWER))
     running = held.program.start("run", "--json", "go", server=server, before=held.before)
     assert select.select([reader], [], [], 30)[0] and os.read(reader, 10) == b"\n"

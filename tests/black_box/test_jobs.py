@@ -68,7 +68,7 @@ def test_the_end_of_a_job_is_told_to_both(program: Any, rehearse: Any) -> None:
 def test_jobs_end_with_the_process_and_the_model_learns_it(program: Any, rehearse: Any) -> None:
     ran = program("run", "--json", "go", server=rehearse(steps(begin("sleep 456"), ANSWER)))
     assert ran.code == 0 and records(program) == [(1, None), (1, "ended with the session")]
-    gone = "where no sandbox held them: 1 (`sleep 456`)"
+    gone = "these background jobs have ended; start again what you need: 1 (`sleep 456`)"
     server = rehearse(
         steps(
             Step(begin("sleep 457"), expect=Expect(said=("go on", "[minicode: ", gone))),
@@ -83,29 +83,39 @@ def test_jobs_end_with_the_process_and_the_model_learns_it(program: Any, rehears
     assert program("sessions", "verify", program.journals[0].stem).code == 0
 
 
-def test_a_kill_leaves_no_job_and_is_told(program: Any, rehearse: Any, bell: Any) -> None:
+@pytest.mark.parametrize("held", [True, False], ids=["held", "free"])
+def test_a_kill_leaves_no_job_and_is_told(program: Any, rehearse: Any, bell: Any, left: Any, held: bool) -> None:
     server = rehearse(steps(begin(f"{bell.ring}; sleep 456"), (Think("Wait."), Call("jobs", {"action": "wait"}))))
-    running = program.start("run", "--json", "go", server=server)
+    running = program.start("run", "--json", *([] if held else ["--sandbox", "off"]), "go", server=server)
     bell.wait()
     server.wait(2)
-    held = "bwrap" in running.first_line()
-    running.process.kill()
-    running.end()
-    if not held:
-        os.killpg(next(iter(groups_of("sleep 456"))), signal.SIGKILL)  # without a namespace nothing ends with us
-    server = rehearse(steps(Step(ANSWER, expect=Expect(said="where no sandbox held them: 1 (`"))))
-    assert program("run", "-c", "go on", server=server).code == 0
+    running.end(signal.SIGKILL)
+    assert left() == []
+    server = rehearse(steps(Step(ANSWER, expect=Expect(said="have ended; start again what you need: 1 (`"))))
+    ran = program("run", "-c", "go on", server=server)
+    assert ran.code == 0 and "Left running" not in ran.err
 
 
-def groups_of(line: str) -> list[int]:
-    found = []
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            if (place / "cmdline").read_bytes().replace(b"\0", b" ").strip().decode() == line:
-                found.append(os.getpgid(int(place.name)))
-        except OSError:
-            pass
-    return found
+def test_what_outlived_the_warden_is_ended_when_the_session_goes_on(
+    program: Any, rehearse: Any, bell: Any, left: Any
+) -> None:
+    server = rehearse(
+        steps(begin(f"{bell.ring}; sleep 456"), (Think("Wait."), Call("jobs", {"action": "wait"})), ANSWER)
+    )
+    running = program.start("run", "--json", "--sandbox", "off", "go", server=server)
+    bell.wait()
+    server.wait(2)
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children").read_text().split()
+    [warden] = [int(pid) for pid in children if b"leftovers" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(warden, signal.SIGKILL)
+    running.end(signal.SIGKILL)
+    assert any("sleep 456" in line for line in left(within=0))
+    fork = program("run", "-c", "--fork", "look", server=rehearse(steps(ANSWER)))
+    assert fork.code == 0 and left(within=0), "the session itself does not go on"
+    session = min(program.journals).stem
+    ran = program("run", "-r", session, "go on", server=server)
+    assert ran.code == 0 and "Left running when minicode was killed, and ended now: `" in ran.err
+    assert "sleep 456`" in ran.err
 
 
 @pytest.mark.parametrize(("number", "backend"), [(signal.SIGINT, None), (signal.SIGTERM, "landlock")])

@@ -169,6 +169,22 @@ def test_s27_the_whole_command_is_shown_and_what_is_odd_in_it(program: Any, rehe
     assert sorted(path.name for path in program.workspace.iterdir()) == []
 
 
+def test_what_a_patch_would_change_is_shown_file_by_file(program: Any, rehearse: Any, terminal: Any) -> None:
+    (program.workspace / "a.py").write_text("x = 1\n")
+    patch = (
+        "*** Begin Patch\n*** Update File: a.py\n@@\n-x = 1\n+x = 2\u202e\t\n*** Add File: b.py\n+new\n*** End Patch"
+    )
+    server = rehearse(steps((Think("Now."), Do("apply_patch", {"patch": patch})), ANSWER))
+    talk = terminal("chat", "go", server=server)
+    shown = talk.says(YES_NO, "y")
+    asked = shown[shown.index("? apply_patch wants to run") :]
+    assert "  a.py:\n  │ --- a/a.py\n  │ +++ b/a.py\n  │ @@ -1 +1 @@\n  │ -x = 1\n  │ +x = 2<U+202E>␉\n" in asked
+    assert "  b.py:\n  │ --- /dev/null\n  │ +++ b/b.py\n  │ @@ -0,0 +1 @@\n  │ +new\n" in asked
+    assert "*** Begin Patch" not in asked
+    talk.quits()
+    assert (program.workspace / "b.py").read_text() == "new\n"
+
+
 def test_what_was_typed_before_the_question_is_no_answer(program: Any, rehearse: Any, terminal: Any) -> None:
     server = rehearse(steps(shell("touch made"), ANSWER))
     talk = terminal("chat", "go", server=server, env=UNHELD)

@@ -40,7 +40,7 @@ def test_the_schema_is_a_schema() -> None:
 
 
 def test_a_trajectory(rich: Any) -> None:
-    data = valid(trajectory(tell(load(rich.path))))
+    data = valid(trajectory(tell(load(rich.path, judged=False))))
     assert data["session_id"] == rich.journal.id
     assert data["agent"]["model_name"] == "MiniMax-M2.7"
     assert data["agent"]["tool_definitions"][0]["function"]["name"] == "bash"
@@ -72,7 +72,7 @@ def test_a_trajectory(rich: Any) -> None:
 
 @pytest.mark.parametrize("spoil", ["source", "extra_key", "version", "user_thinks"])
 def test_the_schema_refuses_what_is_no_trajectory(rich: Any, spoil: str) -> None:
-    data = trajectory(tell(load(rich.path)))
+    data = trajectory(tell(load(rich.path, judged=False)))
     match spoil:
         case "source":
             data["steps"][0]["source"] = "assistant"
@@ -87,7 +87,7 @@ def test_the_schema_refuses_what_is_no_trajectory(rich: Any, spoil: str) -> None
 
 
 def test_a_trajectory_of_harm(hostile: Any) -> None:
-    assert len(valid(trajectory(tell(load(hostile.path))))["steps"]) == 7
+    assert len(valid(trajectory(tell(load(hostile.path, judged=False))))["steps"]) == 7
 
 
 def test_a_trajectory_keeps_what_was_folded(author: Any) -> None:
@@ -95,7 +95,7 @@ def test_a_trajectory_keeps_what_was_folded(author: Any) -> None:
     old = author.reply({"type": "text", "text": "uno"})
     author.put("fold", upto=old, text="they counted", clipped=[])
     author.says("two")
-    data = valid(trajectory(tell(load(author.path))))
+    data = valid(trajectory(tell(load(author.path, judged=False))))
     assert [(step["source"], step["message"]) for step in data["steps"]] == [
         ("user", "one"),
         ("agent", "uno"),
@@ -108,11 +108,11 @@ def test_nothing_said_is_no_trajectory(author: Any) -> None:
     author.says("")
     author.journal.append("leaf", {"to": None})
     with pytest.raises(SessionError, match="nothing yet"):
-        trajectory(tell(load(author.path)))
+        trajectory(tell(load(author.path, judged=False)))
 
 
 def test_one_object(rich: Any) -> None:
-    data = json.loads(json.dumps(whole(tell(load(rich.path), sides=True))))
+    data = json.loads(json.dumps(whole(tell(load(rich.path, judged=False), sides=True))))
     assert data["session"]["title"] == "A planner that forgets"
     assert data["totals"]["cost_usd"] == pytest.approx(0.00306)
     roles = [entry["role"] for entry in data["entries"]]
@@ -126,19 +126,19 @@ def test_one_object(rich: Any) -> None:
 
 
 def test_records_are_a_session_again(rich: Any, tmp_path: Path) -> None:
-    before = load(rich.path)
+    before = load(rich.path, judged=False)
     copy = tmp_path / "copy.jsonl"
     copy.write_bytes(b"".join(records(before, everything=True, thinking=True)))
-    assert load(copy) == before
+    assert load(copy, judged=False) == before
     assert any(entry.kind == "hologram" for entry in before.entries)
     copy.write_bytes(b"".join(records(before, everything=False, thinking=True)))
-    after = load(copy)
+    after = load(copy, judged=False)
     assert after.entries == branch_to(before.entries, leaf_of(before.entries))
     assert after.damaged == 0
 
 
 def test_records_without_thoughts(rich: Any) -> None:
-    lines = b"".join(records(load(rich.path), everything=True, thinking=False))
+    lines = b"".join(records(load(rich.path, judged=False), everything=True, thinking=False))
     assert b"a guess is worth little" not in lines
     assert b"Leap days are ev" not in lines
     assert b"I'll look." in lines

@@ -62,7 +62,7 @@ class Read(HTMLParser):
 
 
 def story(author: Any) -> Story:
-    return tell(load(author.path), sides=True)
+    return tell(load(author.path, judged=False), sides=True)
 
 
 @pytest.mark.parametrize("which", ["rich", "hostile"])
@@ -125,6 +125,26 @@ def test_all_is_on_the_page(rich: Any) -> None:
     assert html.count("<del>") == html.count("<ins>") == 1
     assert "$0.0007" in text
     assert "75 % cached" in text
+
+
+@pytest.mark.parametrize("lines", [3, 40])
+def test_what_a_program_coloured_is_coloured_on_the_page(author: Any, lines: int) -> None:
+    author.says("Go.")
+    author.reply(*({"type": "tool_use", "id": id_, "name": "bash", "input": {}} for id_ in ("c1", "c2", "c3")))
+    words = "\n".join(["<b>ad</b> &", "good", *map(str, range(2, lines))])
+    colours = [[0, 3, 5, "bold red"], [1, 0, 4, "underline #00cc00"], [2, 0, 1, "white"]]
+    output = {"show": "output", "text": words, "colours": colours}
+    author.result("c1", f"{words}\n[exit code 0]", False, 0.1, output)
+    author.result("c2", "something else", False, 0.1, output)
+    author.result("c3", f"{words}\n", False, 0.1, {**output, "colours": [[0, 0, 2, "red' onload='x"]]})
+    author.put("end", reason="done")
+    html = "".join(page(story(author)))
+    times = 1 if lines < 20 else 2  # the head alone, and all of it
+    assert html.count("<pre>&lt;b&gt;<span class='o-bold o-red'>ad</span>&lt;/b&gt; &amp;") == times
+    assert html.count("<span class='o-underline o-green'>good</span>") == times
+    assert len(re.findall("class='o-", html)) == 2 * times
+    read = Read(html)
+    assert read.text.count(words) == 2 and {".o-red", ".o-underline"} <= set(re.findall(r"\.o-[a-z]+", read.style))
 
 
 def test_what_a_fold_stands_for_is_still_there(author: Any) -> None:

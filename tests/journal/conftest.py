@@ -26,7 +26,7 @@ def folder(tmp_path: Path) -> Path:
 def session(folder: Path) -> Iterator[Journal]:
     """A journal with a system and a user entry, on disk."""
     journal = Journal.create(folder, HEADER)
-    journal.append("system", {"prompt": "be good", "tools": [], "facts": ""})
+    journal.append("system", {"prompt": "be good", "tools": [], "facts": {}})
     journal.append("user", {"text": "hello"})
     yield journal
     journal.close()

@@ -7,6 +7,9 @@ from minicode.journal.check import verify
 from minicode.journal.entry import Entry
 from minicode.journal.writer import Journal
 
+PARAMS = {"model": "M2", "max_tokens": 1, "temperature": 1.0, "top_p": None, "top_k": None}
+SENT = {"wire": "anthropic", "options": {}, "params": PARAMS}
+
 
 def rebuild(branch: Sequence[Entry]) -> bytes:
     """A request as simple as can be: the words so far, in the model's name."""
@@ -17,7 +20,7 @@ def rebuild(branch: Sequence[Entry]) -> bytes:
 def ask(journal: Journal, thinking: int) -> Entry:
     probe = Entry("", None, "", "request", {"model": "M2"})
     body = rebuild([*journal.branch, probe])
-    data = {"model": "M2", "sha256": sha256(body).hexdigest(), "bytes": len(body), "thinking": thinking}
+    data = {**SENT, "model": "M2", "sha256": sha256(body).hexdigest(), "bytes": len(body), "thinking": thinking}
     return journal.append("request", data)
 
 
@@ -31,11 +34,11 @@ def test_a_whole_session_is_proven_whole(session: Journal) -> None:
     ask(session, 0)
     reply = answer(session, "a", "b")
     for id_ in "ba":
-        session.append("result", {"call_id": id_})
+        session.append("result", {"call_id": id_, "name": "bash", "text": ""})
     ask(session, 1)
     answer(session)
     session.append("leaf", {"to": reply.id})  # the same calls answered again, on another branch
-    session.append("result", {"call_id": "a"})
+    session.append("result", {"call_id": "a", "name": "bash", "text": ""})
     report = verify(session.path, lambda request: rebuild(session.path_to(request.id)))
     assert report.ok
     assert (report.calls, report.results, report.unanswered) == (2, 3, ())
@@ -47,11 +50,11 @@ def test_what_is_wrong_is_named(session: Journal) -> None:
     assert session.path
     good = ask(session, 0)
     answer(session, "a", "b")
-    session.append("result", {"call_id": "a"})
-    twice = session.append("result", {"call_id": "a"})
-    stray = session.append("result", {"call_id": "z"})
-    bad = session.append("request", {"model": "M2", "sha256": "0" * 64, "thinking": 0})
-    unmakable = session.append("request", {"sha256": "0" * 64, "thinking": 0})
+    session.append("result", {"call_id": "a", "name": "bash", "text": ""})
+    twice = session.append("result", {"call_id": "a", "name": "bash", "text": ""})
+    stray = session.append("result", {"call_id": "z", "name": "bash", "text": ""})
+    bad = session.append("request", {**SENT, "model": "M2", "sha256": "0" * 64, "thinking": 0})
+    unmakable = session.append("request", {**SENT, "sha256": "0" * 64, "thinking": 0})
     report = verify(session.path, lambda request: rebuild(session.path_to(request.id)))
     assert not report.ok
     assert report.orphans == (twice.id, stray.id)

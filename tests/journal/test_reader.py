@@ -164,8 +164,8 @@ def test_links_pipes_and_folders_are_not_read(file: Path) -> None:
 
 records = st.lists(
     st.tuples(
-        st.sampled_from(["reply", "result", "name", "title", "leaf", "listing", "novel"]),
-        st.dictionaries(st.sampled_from(["text", "name", "to", "first"]), st.text() | st.none(), max_size=2),
+        st.sampled_from(["partial", "name", "title", "leaf", "listing", "novel"]),
+        st.dictionaries(st.sampled_from(["text", "name", "to", "first"]), st.text(), max_size=2),
     ),
     max_size=6,
 )
@@ -222,7 +222,7 @@ def test_name_and_last_words_are_near_the_end_however_much_follows(session: Jour
     session.append("name", {"name": "\U0001f600" * 150})
     session.append("user", {"text": "\U0001f600" * 5000})
     for _ in range(5):
-        session.append("result", {"text": "x" * size})
+        session.append("result", {"call_id": "c", "name": "bash", "text": "x" * size})
         assert session.path
         summary = summarise(session.path)
         assert summary

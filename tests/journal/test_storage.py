@@ -36,7 +36,7 @@ errors = []
 for _ in range(2):
     try:
         while True:
-            journal.append("result", {"text": "x" * 3000})
+            journal.append("result", {"call_id": "c", "name": "bash", "text": "x" * 3000})
     except StorageError as error:
         errors.append(str(error))
 loaded = load(journal.path)

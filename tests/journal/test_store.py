@@ -47,13 +47,26 @@ def test_an_unknown_session_is_a_sentence(folder: Path, key: str) -> None:
         find(folder.parent, key)
 
 
-def test_the_latest_is_the_one_written_to_last_that_can_be_read(folder: Path) -> None:
+def test_the_latest_is_the_one_written_to_last(folder: Path) -> None:
     assert latest(folder.parent, folder.name) is None
     old, new = make(folder, "old", when=2000), make(folder, "new", when=1000)
-    (folder / "29990101-000000-broken.jsonl").write_bytes(b"")
     (folder / "link.jsonl").symlink_to(new)
     make(folder.with_name("other"), "elsewhere", when=3000)
     assert latest(folder.parent, folder.name) == old
+
+
+@pytest.mark.parametrize("damage", [b"", b"no session\n", b'{"kind":"session","version":99}\n'])
+def test_if_the_latest_cannot_be_read_no_other_is_taken_for_it(folder: Path, damage: bytes) -> None:
+    broken = folder / "29990101-000000-broken.jsonl"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(damage)
+    with pytest.raises(SessionError, match=r"Start a new one without -c\."):
+        latest(folder.parent, folder.name)
+    old = make(folder, "old", when=2000)
+    with pytest.raises(SessionError) as failure:
+        latest(folder.parent, folder.name)
+    told = str(failure.value)
+    assert str(broken) in told and told.endswith(f"-r {old.stem}")
 
 
 def test_a_deleted_session_takes_its_blobs_along_unless_it_is_in_use(session: Journal, folder: Path) -> None:
@@ -70,7 +83,8 @@ def test_a_deleted_session_takes_its_blobs_along_unless_it_is_in_use(session: Jo
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a file that belongs to somebody else")
 def test_a_file_of_somebody_else_is_not_a_session_of_ours(folder: Path) -> None:
     os.chown(make(folder, "foreign"), 12345, 12345)
-    assert latest(folder.parent, folder.name) is None
+    with pytest.raises(SessionError, match=r"another user \(uid 12345\)"):
+        latest(folder.parent, folder.name)
 
 
 def test_a_name_is_given_taken_away_and_never_twice_in_a_project(folder: Path) -> None:

@@ -16,7 +16,7 @@ HEADER: Json = {"folder": "/home/me/here", "minicode": "0.1.0", "name": None}
 
 def test_nothing_is_on_disk_before_the_first_words_and_then_all_is(folder: Path) -> None:
     journal = Journal.create(folder, HEADER)
-    journal.append("system", {"prompt": "be good"})
+    journal.append("system", {"prompt": "be good", "tools": []})
     journal.sync()
     assert not folder.exists()
     journal.append("user", {"text": "hello"})
@@ -31,7 +31,7 @@ def test_nothing_is_on_disk_before_the_first_words_and_then_all_is(folder: Path)
 
 def test_a_session_nobody_spoke_in_leaves_nothing(folder: Path) -> None:
     journal = Journal.create(folder, HEADER)
-    journal.append("system", {"prompt": "be good"})
+    journal.append("system", {"prompt": "be good", "tools": []})
     journal.close()
     assert not folder.exists()
 
@@ -63,7 +63,7 @@ def test_entries_form_a_tree_and_the_leaf_can_be_moved(session: Journal) -> None
     assert session.path_to(second.id)[-2:] == [first, second]
     session.append("leaf", {"to": None})
     assert (session.leaf, session.branch, session.path_to(None)) == (None, [], [])
-    assert session.append("system", {"prompt": "anew"}).parent is None
+    assert session.append("system", {"prompt": "anew", "tools": []}).parent is None
     with pytest.raises(ValueError, match="no entry 'e99'"):
         session.append("note", {}, parent="e99")
     with pytest.raises(KeyError):
@@ -77,7 +77,7 @@ def test_entries_form_a_tree_and_the_leaf_can_be_moved(session: Journal) -> None
 
 
 def test_several_entries_are_a_chain(session: Journal) -> None:
-    a, b = session.append_many([("intent", {"call_id": "1"}), ("result", {"call_id": "1"})])
+    a, b = session.append_many([("intent", {"call_id": "1"}), ("result", {"call_id": "1", "name": "bash", "text": ""})])
     assert (a.parent, b.parent) == ("e2", a.id)
     assert session.append_many([]) == []
 

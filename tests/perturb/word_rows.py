@@ -128,10 +128,17 @@ def look_round_first(task: Task) -> tuple[Move, ...]:
 
 def stored_once(stage: Stage) -> Iterator[str]:
     [journal] = stage.home.glob("sessions/*/*.jsonl")
-    if journal.read_text().count("worker 4321") != 1:
-        yield "the pasted log is not in the journal once"
-    if "worker 5499" not in json.dumps(stage.bodies[0]):
-        yield "the end of the pasted log never reached the model"
+    kept = [path for path in journal.with_suffix(".blobs").glob("*") if b"worker 4321" in path.read_bytes()]
+    if len(kept) != 1 or not kept[0].read_bytes().endswith(LOG.encode()):
+        yield "the pasted log is not kept whole, once"
+        return
+    if "worker 4321" in journal.read_text():
+        yield "the middle of the pasted log is in the journal, too"
+    for number, body in enumerate(map(json.dumps, stage.bodies), 1):
+        if "worker 4321" in body:
+            yield f"request {number} holds the pasted log whole"
+        if any(words not in body for words in ("worker 0\\", "worker 5499\\", f"the whole is in {kept[0]} ")):
+            yield f"request {number} lacks an end of the pasted log, or where the whole is"
 
 
 def ask_first(task: Task) -> tuple[Move, ...]:

@@ -10,13 +10,15 @@ from typing import Any
 
 import pytest
 
-from minicode.events import Answer, Asked, CallDone, CallSaid, CallStarted, Denied, Event, ReplyDone
+from minicode.events import Answer, Asked, CallDone, CallSaid, CallStarted, Denied, Event, Noted, ReplyDone
 from minicode.journal.reader import load
+from minicode.lab.rehearsal import Asked as Question
 from minicode.lab.rehearsal import Call, Fault, Say, Step
 from minicode.messages import Call as ToolCall
 from minicode.messages import Usage, usage_from_json
+from minicode.plain import Progress
 from minicode.replay import replay
-from minicode.show import Line, Output
+from minicode.show import Diff, Line, Output
 from minicode.toolbox import Toolbox
 from minicode.tui.blocks import Block, Look
 from minicode.tui.doings import Doing
@@ -139,9 +141,24 @@ async def test_a_task_that_makes_too_many_calls_can_be_gone_on_with(talk: Begin)
     ended = await one.say("go")
     assert ended.reason == "turns"
     first, second = (e.data["text"] for e in entries(one.session.journal.path, "result"))
-    assert first.startswith("[The task was not finished: it used up its model calls. task ")
+    assert first.startswith("[The task was not finished: it used up its model calls (2). task ")
     assert second.startswith("Nothing.\n[task ")
     assert len(one.tasks) == 1 and one.sound()
+
+
+async def test_a_task_that_has_to_wait_says_so(talk: Begin) -> None:
+    tries = [Fault(status=529, headers={"Retry-After": "0"})]
+
+    def look(_: Question) -> Step:
+        return Step((Say("Nothing."),), fault=tries.pop()) if tries else step(Say("Nothing."))
+
+    one = await talk(cast(go=[step(hand("look")), step(Say("ok"))], look=[look]))
+    said: list[str] = []
+    progress = Progress(said.append, colour=False)
+    await one.say("go", progress.show)
+    [note] = [event for event in one.of(Noted) if event.text.startswith("Task t1: ")]
+    assert re.fullmatch(r"Task t1: try 1 of \d+ failed: .+ Waiting \d s\.", note.text) and note.level == "warning"
+    assert f"  {note.text}\n" in "".join(said)
 
 
 async def test_stopping_the_turn_stops_its_tasks_and_tells_how_to_go_on(talk: Begin, tmp_path: Path) -> None:
@@ -195,6 +212,7 @@ async def test_what_a_task_may_is_asked_of_the_user(talk: Begin) -> None:
     [question] = asked  # the rule that it gave holds for the session too
     assert re.fullmatch(r"call_0/t1/[0-9a-f]{8}/call_0", question.call.id) and question.call.name == "write"
     assert question.reason == "The task t1 asks. It changes `a.txt`."  # nobody described it
+    assert question.show == (Diff("a.txt", "--- /dev/null\n+++ b/a.txt\n@@ -0,0 +1 @@\n+x"),)
     # A call that was asked about is seen to its end, under the same id.
     of_it = [type(e) for e in one.events if getattr(getattr(e, "call", None), "id", "") == question.call.id]
     assert of_it == [Asked, CallStarted, CallDone]
@@ -382,7 +400,7 @@ async def test_what_a_task_does_is_seen_on_the_screen(talk: Begin) -> None:
     def show(event: Event) -> None:
         story.show(event)
         if isinstance(event, CallDone) and event.call.name == "write":
-            live.append(paper.doings[0].live)
+            live.append(paper.doings[0].live.text)
         if isinstance(event, Asked):
             assert event.reason == "The task t1 (write it) asks. It changes `a.txt`."
             assert [doing.state for doing in paper.doings] == ["run", "wait"]

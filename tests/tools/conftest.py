@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -37,13 +37,15 @@ def spilled(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def scope(root: Path, spilled: Path) -> Scope:
+def scope(root: Path, spilled: Path) -> Iterator[Scope]:
     def spill(data: bytes) -> str:
         file = spilled / f"output-{len(list(spilled.iterdir()))}"
         file.write_bytes(data)
         return str(file)
 
-    return Scope(Workspace.at(root, readable=[spilled]), call_id="call-1", spill=spill)
+    workspace = Workspace.at(root, readable=[spilled])
+    yield Scope(workspace, call_id="call-1", spill=spill)
+    workspace.processes.close()
 
 
 @pytest.fixture

@@ -49,7 +49,10 @@ def state(root: Path) -> dict[str, tuple[bytes, int]]:
 async def test_add_update_delete_and_move(run, files: Path) -> None:
     await run("read", file_path="gone.txt")
     result = await run("apply_patch", patch=PATCH)
-    assert result.text == "Added new/deep.txt.\nChanged a.py.\nDeleted gone.txt.\nMoved old.sh to bin/new.sh."
+    assert (
+        result.text
+        == "Added new/deep.txt.\nChanged a.py.\nDeleted gone.txt.\nMoved old.sh to bin/new.sh and changed it."
+    )
     assert [type(block) for block in result.show] == [Diff] * 4
     assert state(files) == {
         "a.py": (b"def f():\n    return 2\n", 0o644),

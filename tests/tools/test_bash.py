@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from minicode import safety
+from minicode.events import CallSaid
 from minicode.messages import Call
 from minicode.permission.decide import decide
 from minicode.permission.values import Rules, Standing
-from minicode.sandbox.policy import Grant, Launch
+from minicode.sandbox.policy import Grant, Held, Launch
 from minicode.show import Output
 from minicode.toolbox import Toolbox
 from minicode.toolkit import Scope, Workspace
@@ -61,21 +61,48 @@ async def test_timeout_in_seconds_or_milliseconds(run) -> None:
 
 async def test_what_was_left_behind_is_told(run) -> None:
     result = await run("bash", command="sleep 321 & echo hi")
-    assert result.text == "hi\n[exit code 0; stopped in the background: sleep 321]"
+    assert result.text == f"hi\n[exit code 0; stopped in the background: sleep 321; {KEEPS}]"
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        *(
+            (command, True)
+            for command in ("sleep 9 &", "true & echo hi", "(true &)", "true & disown", "a && b &\necho")
+        ),
+        *((command, False) for command in ("true && true", "echo x >&2 2>&1 &>/dev/null", "true & wait", "echo a?b&c")),
+    ],
+)
+async def test_where_the_sandbox_ends_it_without_a_word_it_is_told_too(
+    toolbox: Toolbox, root: Path, command: str, told: bool
+) -> None:
+    scope = Scope(Workspace.at(root, box=Passing()))
+    result = await toolbox.run(toolbox.prepare(Call("c", "bash", {"command": command})), scope)
+    assert result.text.endswith(f"; {KEEPS}]") == told, result.text
 
 
 async def test_progress_is_told_while_it_runs(toolbox: Toolbox, scope: Scope) -> None:
-    said: list[str] = []
+    said: list[CallSaid] = []
     prepared = toolbox.prepare(Call("c", "bash", {"command": "sleep 0.25; echo one; sleep 0.25; echo two"}))
-    await toolbox.run(prepared, replace(scope, say=said.append))
-    assert "one" in "".join(said)
+    await toolbox.run(prepared, scope, said.append)
+    assert said[0] == CallSaid("c", "one\n")
+
+
+KEEPS = "what a shell leaves in the background is stopped with it: run_in_background keeps a command"
 
 
 class Passing:
-    """A box that holds nothing, but is there."""
+    """A box that holds nothing, but is there, and says what it would hold."""
+
+    def __init__(self, held: Held = Held()) -> None:  # noqa: B008 - a plain value
+        self._held = held
 
     def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
-        return Launch(tuple(argv) if grant.host else ("/usr/bin/env", *argv), environment)
+        if grant.host:
+            return Launch(tuple(argv), environment)
+        held = self._held._replace(write=self._held.write and grant.write)
+        return Launch(("/usr/bin/env", *argv), environment, held=held)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +135,44 @@ async def test_nothing_is_promised_in_plan_mode(toolbox: Toolbox, root: Path) ->
     planning = Workspace.at(root, box=Passing()).granting(Grant(write=False))
     command = {"command": "echo 'touch: x: Read-only file system'; exit 1"}
     result = await toolbox.run(toolbox.prepare(Call("c", "bash", command)), Scope(planning))
-    assert result.text.endswith("\n[exit code 1; in plan mode commands write only in /tmp]")
+    assert result.text.endswith("\n[exit code 1; in plan mode the sandbox writes only in /tmp]")
+
+
+CLOSED, OFFLINE, REFUSED = "touch: x: Read-only file system", "Could not resolve host: x.y", "Operation not permitted"
+
+
+@pytest.mark.parametrize(
+    ("held", "grant", "said", "told"),
+    [
+        (
+            Held(write=False),
+            Grant(),
+            CLOSED,
+            'the sandbox writes only in /tmp; if it must be, call again with needs="host"',
+        ),
+        (Held(write=False), Grant(), ".git/x: Read-only file system", "the sandbox writes only in /tmp; if"),
+        (
+            Held(write=False, tmp="$TMPDIR"),
+            Grant(),
+            REFUSED,
+            "the sandbox has no network and writes only in $TMPDIR; if",
+        ),
+        (Held(tmp="$TMPDIR"), Grant(), CLOSED, "the sandbox writes only in the workspace and $TMPDIR; if it must be"),
+        (Held(unread=True), Grant(), CLOSED, "in the workspace and /tmp, and rules keep files from being read; if"),
+        (Held(network=True), Grant(), REFUSED, "the sandbox writes only in the workspace and /tmp; if"),
+        (Held(network=True), Grant(), OFFLINE, "[exit code 1]"),
+        (Held(), Grant(write=False), OFFLINE, "; in plan mode the sandbox has no network]"),
+        (Held(network=True), Grant(write=False), REFUSED, "; in plan mode the sandbox writes only in /tmp]"),
+    ],
+)
+async def test_what_is_said_of_the_sandbox_is_so(
+    toolbox: Toolbox, root: Path, held: Held, grant: Grant, said: str, told: str
+) -> None:
+    workspace = Workspace.at(root, box=Passing(held)).granting(grant)
+    result = await toolbox.run(
+        toolbox.prepare(Call("c", "bash", {"command": f"echo '{said}'; exit 1"})), Scope(workspace)
+    )
+    assert told in result.text.rpartition("\n")[2]
 
 
 async def test_where_it_ended_is_told_and_does_not_last(run, root: Path) -> None:

@@ -41,7 +41,7 @@ async def test_read_of_odd_files(run, root: Path) -> None:
     (root / "latin").write_bytes(b"gr\xfcn\n")
     assert (await run("read", file_path="latin")).text == "1\tgrün\n[encoding latin-1]"
     (root / "esc").write_bytes(b"\x1b[2Jevil\x1b]52;c;x\x07")
-    assert (await run("read", file_path="esc")).text == "1\tevil"
+    assert (await run("read", file_path="esc")).text.startswith("1\tevil\n[escape codes")
     (root / "prog").write_bytes(b"\x7fELF\0")
     os.mkfifo(root / "pipe")
     for name in ("prog", "pipe", ".", "none", "../secret", "/etc/passwd"):

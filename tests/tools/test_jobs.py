@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from minicode import safety
+from minicode.events import CallSaid
 from minicode.messages import Call
 from minicode.permission.decide import decide
 from minicode.permission.values import Rules, Standing
-from minicode.sandbox.policy import LOOK, Grant, Launch
+from minicode.sandbox.policy import LOOK, Grant, Held, Launch
 from minicode.show import Output
 from minicode.toolbox import Prepared, Toolbox
 from minicode.toolkit import Result, Scope, Workspace
@@ -39,11 +40,11 @@ def timeless(result: Result) -> str:
 
 async def test_a_job_from_beginning_to_end(run) -> None:
     begun = await run("bash", command="echo hi; read x; echo got $x; read y", run_in_background=True)
-    assert not begun.failed and "[job 1 runs in the background; see it with jobs]" in begun.text
+    assert not begun.failed and "[job 1 runs in the background; jobs reads it, waits for it and stops it]" in begun.text
     said = await run("jobs", action="send", id=1, text="a word")
-    assert said.text.replace("hi\n", "").startswith("got a word\n[job 1 runs since ")
+    assert said.text.replace("hi\n", "").startswith("got a word\n[job 1 has run for ")
     waited = await run("jobs", action="wait", seconds=0)
-    assert timeless(waited) == "[job 1 runs since N s; no end within N s]" and not waited.failed
+    assert timeless(waited) == "[job 1 has run for N s; it did not end within N s]" and not waited.failed
     closed = await run("jobs", action="send")
     assert "[job 1 ended after" in closed.text and "exit code 1]" in closed.text
     listed = await run("jobs")
@@ -53,8 +54,10 @@ async def test_a_job_from_beginning_to_end(run) -> None:
 
 async def test_a_terminal_is_seen_and_typed_into(run) -> None:
     ask = "while read -p 'Say: ' x; do echo heard $x; done"
-    assert "Say: \n[job 1 runs" in (await run("bash", command=ask, run_in_background=True, tty=True)).text
-    assert (await run("jobs", action="send", text="one")).text.startswith("Say: one\nheard one\nSay: \n[job 1 runs")
+    begun = (await run("bash", command=ask, run_in_background=True, tty=True)).text
+    asked = begun if "Say: " in begun else (await run("jobs", action="wait", pattern="Say: ")).text
+    assert "Say: \n[job 1 " in asked
+    assert (await run("jobs", action="send", text="one")).text.startswith("Say: one\nheard one\nSay: \n[job 1 has run")
     found = await run("jobs", action="send", text="two", keys="backspace o enter")
     assert found.text.startswith("Say: one\nheard one\nSay: two\nheard twoo"[:33]) and "heard two" in found.text
     wrong = await run("jobs", action="send", keys="hello")
@@ -70,7 +73,7 @@ async def test_where_jobs_pass_it_is_said(toolbox: Toolbox, root: Path) -> None:
     workspace = Workspace.at(root, promotes=True, passing=True)
     call = {"command": "sleep 456", "timeout": 1}
     result = await toolbox.run(toolbox.prepare(Call("c", "bash", call)), Scope(workspace))
-    assert "as job 1; see it with jobs, and wait for it if you need it: your answer ends it]" in result.text
+    assert "stops it; your answer ends it, so wait if you need it]" in result.text
     await workspace.jobs.close()
 
 
@@ -96,7 +99,7 @@ async def test_waiting_for_words(run, root: Path) -> None:
     waiting = asyncio.create_task(run("jobs", action="wait", id=1, pattern="[Pp]assword", seconds=30))
     await asyncio.to_thread((root / "go").write_text, "\n")
     found = await waiting
-    assert timeless(found) == "Password: \n[job 1 runs since N s]" and found.show[1:] == (Output("Password: "),)
+    assert timeless(found) == "Password: \n[job 1 has run for N s]" and found.show[1:] == (Output("Password: "),)
     missed = await run("jobs", action="wait", id=1, pattern="ready", seconds=0)
     assert "the pattern did not come within 0 s" in missed.text
     assert (await run("jobs", action="wait", id=1, pattern="(a*)*")).failed
@@ -107,7 +110,8 @@ async def test_waiting_for_words(run, root: Path) -> None:
 async def test_what_takes_too_long_goes_on(run) -> None:
     result = await run("bash", command="echo before; sleep 100", timeout=1)
     assert not result.failed
-    assert result.text == "before\n[not ended after 1 s: it goes on in the background as job 1; see it with jobs]"
+    note = "not ended after 1 s: it goes on in the background as job 1; jobs reads it, waits for it and stops it"
+    assert result.text == f"before\n[{note}]"
     assert (
         await run("jobs", action="send", text="x")
     ).text == "Job 1 reads no input: its stdin is empty or was closed."
@@ -116,7 +120,7 @@ async def test_what_takes_too_long_goes_on(run) -> None:
 async def test_a_person_sends_it_to_the_background(toolbox: Toolbox, scope: Scope) -> None:
     told = asyncio.Event()
     prepared = toolbox.prepare(Call("call-1", "bash", {"command": "echo on; sleep 100"}))
-    call = asyncio.create_task(toolbox.run(prepared, replace(scope, say=lambda text: told.set())))
+    call = asyncio.create_task(toolbox.run(prepared, scope, lambda said: told.set()))
     await asyncio.wait_for(told.wait(), 10)
     assert scope.workspace.jobs.send_away("call-1")
     assert "the user sent it to the background as job 1" in (await call).text
@@ -126,20 +130,20 @@ async def test_progress_is_shown_while_the_model_waits_and_not_later(
     toolbox: Toolbox, scope: Scope, root: Path
 ) -> None:
     os.mkfifo(root / "go")
-    said: list[str] = []
-    scope = replace(scope, say=said.append)
+    said: list[CallSaid] = []
     start = {
         "command": "read x < go; echo one; sleep 0.3; echo two; read x < go; echo three",
         "run_in_background": True,
     }
     await toolbox.run(toolbox.prepare(Call("c", "bash", start)), scope)
     wait = toolbox.prepare(Call("d", "jobs", {"action": "wait", "pattern": "two"}))
-    waiting = asyncio.create_task(toolbox.run(wait, scope))
+    waiting = asyncio.create_task(toolbox.run(wait, scope, said.append))
     await asyncio.to_thread((root / "go").write_text, "\n")
     assert (await waiting).text.startswith("one\ntwo\n")
     await asyncio.to_thread((root / "go").write_text, "\n")
     await scope.workspace.jobs.get(1).wait("", 10)
-    assert "one" in "".join(said) and "three" not in "".join(said)
+    told = "".join(one.text for one in said)
+    assert "one" in told and "three" not in told
 
 
 async def test_long_output_is_cut_and_kept_and_clean(run, spilled: Path) -> None:
@@ -228,7 +232,7 @@ class Passing:
     """A box that holds nothing, but is there."""
 
     def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
-        return Launch(("/usr/bin/env", *argv), environment)
+        return Launch(("/usr/bin/env", *argv), environment, held=Held())
 
 
 async def test_the_sandbox_in_the_way_is_told(toolbox: Toolbox, root: Path) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from minicode import safety
+from minicode.events import CallSaid
 from minicode.messages import Call
 from minicode.permission.decide import decide
 from minicode.permission.values import Decision, Rules, Standing
@@ -42,6 +43,7 @@ async def scope(scope: Scope, root: Path, spilled: Path) -> AsyncIterator[Scope]
     workspace = Workspace.at(root, readable=[spilled], environment=environment())
     yield replace(scope, workspace=workspace)
     await workspace.interpreter.close()
+    workspace.processes.close()
 
 
 def environment() -> dict[str, str]:
@@ -233,10 +235,10 @@ async def test_all_that_was_printed_is_in_the_result(py) -> None:
 
 
 async def test_live_output(toolbox: Toolbox, scope: Scope) -> None:
-    said: list[str] = []
+    said: list[CallSaid] = []
     prepared = toolbox.prepare(Call("c", "python", {"code": "import time\nprint('soon')\ntime.sleep(0.5)"}))
-    await toolbox.run(prepared, replace(scope, say=said.append))
-    assert "soon" in "".join(said)
+    await toolbox.run(prepared, scope, said.append)
+    assert said == [CallSaid("c", "soon\n")]
 
 
 # What goes on after a call.
@@ -321,6 +323,39 @@ async def test_an_end_between_calls_is_told(py, root: Path, scope: Scope) -> Non
     while process.running:
         await asyncio.wait({process._task})
     assert body(await py("1")) == f"1\n[ok; the interpreter ended since the last call (exit code 5): {GONE}]"
+
+
+@pytest.mark.parametrize(
+    ("code", "first"),
+    [
+        ("import ctypes\ndef f(): ctypes.string_at(0)\nf()", "Fatal Python error: Segmentation fault"),
+        ("import os\nos.abort()", "Fatal Python error: Aborted"),
+        (
+            "import traceback\ndef f(): traceback.print_stack()\nf()\nprint('    after')",
+            '  File "<call 1>", line 3, in',
+        ),
+        ("import faulthandler\nfaulthandler.dump_traceback()\nprint('    after')", "Current thread"),
+        ("raise KeyboardInterrupt", "Traceback"),
+        ("def f():\n    f()\nf()", "Traceback"),
+        ("import asyncio\nasync def f(): raise ValueError\nasyncio.run(f())", "Traceback"),
+        ("class A:\n    def __repr__(self): raise KeyboardInterrupt\nA()", "Traceback"),
+        ("try: 1 / 0\nexcept Exception as error: raise ValueError from error", "Traceback"),
+    ],
+)
+async def test_a_traceback_begins_in_the_code(py, code: str, first: str) -> None:
+    result = await py(code)
+    said = body(result)
+    assert said.startswith(first) and "interpreter_child" not in result.text, result.text
+    frames = [line for line in said.split("\n") if line.startswith("  File ")]
+    assert "<call 1>" in (frames[0] if first != "Fatal Python error: Segmentation fault" else frames[-1])
+    assert ("    after" in said) == ("after" in code)
+
+
+@pytest.mark.parametrize("code", ["def f():\n    while True: pass\nf()", "import time\ntime.sleep(60)"])
+async def test_so_does_that_of_a_timeout(py, code: str) -> None:
+    lines = body(await py(code, timeout=1)).split("\n")
+    assert lines[0] == "Traceback (most recent call last):" and lines[-2] == "KeyboardInterrupt"
+    assert all('"<call 1>"' in line for line in lines if line.startswith("  File"))
 
 
 async def test_a_timeout_interrupts_and_keeps_the_variables(py) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from minicode import show
+from minicode.events import CallSaid
 from minicode.messages import Call
 from minicode.redact import Redactor
 from minicode.toolbox import Toolbox
@@ -78,9 +79,9 @@ async def test_the_shipped_tools(call: Callable[..., object], root: Path) -> Non
 
 
 async def said_by(box: Toolbox, scope: Scope, command: str) -> str:
-    said: list[str] = []
-    await box.run(box.prepare(Call("c", "bash", {"command": command})), replace(scope, say=said.append))
-    return "".join(said)
+    said: list[CallSaid] = []
+    await box.run(box.prepare(Call("c", "bash", {"command": command})), scope, said.append)
+    return "".join("\r" * one.over + one.text for one in said)
 
 
 async def test_progress_hides_a_secret_that_came_in_pieces(redacting: Toolbox, scope: Scope) -> None:
@@ -89,7 +90,7 @@ async def test_progress_hides_a_secret_that_came_in_pieces(redacting: Toolbox, s
     coloured = (
         f"printf 'key {KEY[:6]}\\033[3'; sleep 0.3; printf '1m{KEY[6:]}\\r'; sleep 0.3; printf '\\r50 %%\\r'; sleep 0.3"
     )
-    assert await said_by(redacting, scope, coloured) == f"key {MARK}\n50 %\n"
+    assert await said_by(redacting, scope, coloured) == f"key {MARK}\n\r50 %\n"
     lines = ["-----BEGIN RSA PRIVATE KEY-----", *(f"{n}{'MIIEpAIBAAKCAQEA' * 4}" for n in range(5))]
     slowly = f'for line in {" ".join(map(repr, lines))}; do echo "$line"; sleep 0.25; done'
     closed = f"{slowly}; echo -----END RSA PRIVATE KEY-----; echo done; sleep 0.3"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,13 +14,15 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from minicode.events import Answer, Asked
+from minicode.lab.rehearsal import Do, Say, Think, steps
 from minicode.messages import Call
+from minicode.show import Diff, Line, Show
 from minicode.tui.approval import Approval
-from minicode.tui.asking import MOST_LINES, change, told
+from minicode.tui.asking import MOST_LINES, is_change, told
 from minicode.tui.calm import CALM, SEEN
-from minicode.tui.changes import LONGEST_LINE
 from minicode.tui.rows import lay
 from minicode.tui.themes import palette_of
+from minicode.workspace.foreseen import foresee
 
 RULE = "bash(git push:*)"
 
@@ -51,7 +54,7 @@ class Face(App[None]):
     def on_approval_answered(self, message: Approval.Answered) -> None:
         self.answers.append((message.call_id, message.answer))
 
-    def on_approval_typed(self, message: Approval.Typed) -> None:
+    def on_panel_typed(self, message: Approval.Typed) -> None:
         self.typed += message.text
 
     @property
@@ -348,7 +351,7 @@ async def test_the_user_s_own_key_is_shown_and_works() -> None:
 
 
 def text_of(asked: Asked, width: int = 100, **how: bool) -> str:
-    rows = lay(told(asked, width, **how), width)
+    rows = lay(told(asked, **how), width)
     return "\n".join("".join(span.text for span in row.spans) for row in rows)
 
 
@@ -366,51 +369,123 @@ def test_a_wrapped_row_does_not_look_like_a_new_command() -> None:
 
 def test_nothing_of_a_long_line_is_left_out() -> None:
     command = "".join(f"{n}," for n in range(20_000))
-    rows = lay(told(bash(command), 80), 80)[1:]
+    rows = lay(told(bash(command)), 80)[1:]
     assert "".join(row.text for row in rows) == command
 
 
 def test_what_is_too_long_to_be_judged_says_so() -> None:
-    lines = [line.spans[0].text for line in told(bash("x\n" * 21_000 + "END"), 80)]
+    lines = [line.spans[0].text for line in told(bash("x\n" * 21_000 + "END"))]
     assert any("NOT SHOWN: 2,003 characters" in line for line in lines) and lines[-1] == "END"
     assert len(lines) == MOST_LINES + 2  # the reason, and that
 
 
-def test_an_edit_is_a_diff_and_its_arguments_can_be_had() -> None:
-    arguments = {"file_path": "a.py", "old_string": "x = 1\n", "new_string": "x = 2\n", "replace_all": True}
-    asked = Asked(Call("1", "edit", arguments), "why")
-    assert text_of(asked).split("\n") == ["why", "a.py", "- x = 1", "+ x = 2", "replace_all: true"]
+def changing(*show: Show, **arguments: Any) -> Asked:
+    return Asked(Call("1", "edit", arguments), "why", show=show)
+
+
+def test_a_change_is_a_diff_for_each_file_and_the_call_can_be_had() -> None:
+    more = Line("old_string is found only ignoring blanks\u202e")
+    diffs = foresee("a.py", "a.py", "x = 1\n", "x = 2\n"), foresee("", "b \n.py", "", "new\n")
+    asked = changing(more, *diffs, foresee("c", "", "old", ""), foresee("d", "e", "", ""), file_path="a.py", n=[1])
+    assert text_of(asked).split("\n") == [
+        *("why", "old_string is found only ignoring blanks<U+202E>", "4 files would change:"),
+        *("a.py", "1 - x = 1", "1 + x = 2"),
+        *("b ␊.py", "(the file is new)", "1 + new"),
+        *("c", "(the file is deleted)", "1 - old", "(no newline at the end of the file)"),
+        *("e", "rename from d", "rename to e"),
+    ]
     raw = text_of(asked, raw=True)
-    assert "old_string:" in raw and "new_string:" in raw and "file_path: a.py" in raw
+    assert raw.endswith("file_path: a.py\nn: [1]") and "x = 2" not in raw
 
 
-def test_a_write_is_the_whole_file() -> None:
-    asked = Asked(Call("1", "write", {"file_path": "a.py", "content": "a\n    b \u202e\n"}), "why")
+def test_what_could_hide_something_in_a_change_is_made_visible() -> None:
+    old, new = "if a:\n    b()\n", "if a:\n    b()  \n\tc(\u202e)\n\xa0   d\n" + " " * 90 + "e\x1b[8m\n"
+    rows = text_of(changing(foresee("a.py", "a.py", old, new))).split("\n")[2:]
+    assert rows == [
+        *("1   if a:", "2 -     b()", "2 +     b()␣␣"),
+        *("3 +     c(<U+202E>)", "4 + <U+00A0><␣×3>d", "5 + <␣×90>e␛[8m"),
+    ]
+
+
+def test_a_diff_that_is_none_commands_nothing() -> None:
+    text = text_of(changing(Diff("\x1b[2J\r", "\u202e+x\n@@ -1 +1 @@\n-\x1b]0;t\x07\n\r\n+++ \u202e\n")))
+    assert not {"\x1b", "\u202e", "\x07", "\r"} & set(text) and "<U+202E>+x" in text
+
+
+@pytest.mark.parametrize("show", [(), (Line("As things are, it would fail."),), (Diff("a", "+" + "y" * 5_000),)])
+def test_what_diffs_could_not_show_is_shown_as_it_is(show: tuple[Show, ...]) -> None:
+    asked = changing(*show, file_path="a", old_string="x", new_string="y")
+    assert not is_change(asked)
     text = text_of(asked)
-    assert "1 + a" in text and "2 +     b <U+202E>" in text
+    assert "old_string: x" in text and ("it would fail" in text) == any(isinstance(block, Line) for block in show)
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"file_path": "a", "old_string": "x", "new_string": "y" * (LONGEST_LINE + 1)},
-        {"file_path": "a", "old_string": "x\n" * 2_000, "new_string": "y"},
-        {"file_path": "a", "old_string": "x"},
-        {"file_path": "a", "old_string": ["x"], "new_string": "y"},
-        {"file_path": 1, "old_string": "x", "new_string": "y"},
-    ],
-)
-def test_what_a_diff_could_not_show_is_shown_as_it_is(arguments: dict[str, Any]) -> None:
-    asked = Asked(Call("1", "edit", arguments), "why")
-    assert change(asked) == ""
-    assert "old_string:" in text_of(asked)
+def test_of_a_huge_change_so_much_is_drawn_as_anybody_reads() -> None:
+    one = foresee("", "one", "", "".join(f"line {n}\n" for n in range(1_500)))
+    two = foresee("", "two", "", "".join(f"line {n}\n" for n in range(200_000)))
+    begin = time.process_time()
+    text = text_of(changing(one, two, foresee("", "three", "", "x\n")))
+    assert time.process_time() - begin < 2
+    lines = text.split("\n")
+    assert 2_000 <= len(lines) < 2_020 and "1500 + line 1499" in lines
+    assert lines[-3:] == ["… 199,506 more lines of the diff", "three", "… 4 more lines of the diff"]
 
 
 @pytest.mark.parametrize(
     ("old", "new", "rows"),
-    [("a", "", ["- a"]), ("a\nb", "a", ["  a", "- b"]), ("a", "a\n", ["  a", "+"]), ("a ", "a", ["- a·", "+ a"])],
+    [
+        ("a", "", ["1 - a", "(no newline at the end of the file)"]),
+        ("a\nb\n", "a\n", ["1   a", "2 - b"]),
+        ("a", "a\n", ["1 - a", "(no newline at the end of the file)", "1 + a"]),
+        ("a \n", "a\n", ["1 - a␣", "1 + a"]),
+        ("a\n", "a\r\n", ["1 - a", "1 + a␍"]),
+        ("a\r\n", "b\r\n", ["1 - a", "1 + b"]),
+    ],
 )
 def test_the_smallest_changes_are_seen(old: str, new: str, rows: list[str]) -> None:
-    asked = Asked(Call("1", "edit", {"file_path": "f.txt", "old_string": old, "new_string": new}), "why")
-    shown = [line.rstrip() for line in text_of(asked).split("\n")[2:]]
-    assert shown == [row.replace("·", "␣") for row in rows]
+    shown = [line.rstrip() for line in text_of(changing(foresee("f.txt", "f.txt", old, new))).split("\n")[2:]]
+    assert shown == rows
+
+
+# In the program.
+
+
+PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-x = 1\n+x = 2  \n*** Delete File: b.py\n*** End Patch"
+EDIT = {"file_path": "a.py", "old_string": "x = 1", "new_string": "x = 2"}
+
+
+async def test_a_patch_is_asked_for_as_diffs(drive: Any) -> None:
+    reads = (Think("Look."), Do("read", {"file_path": "b.py"}))
+    patches = (Think("Both."), Do("apply_patch", {"patch": PATCH}))
+    files = {"a.py": "x = 1\n", "b.py": "y = 1\n"}
+    async with drive(steps(reads, patches, Say("Done.")), files=files) as d:
+        await d.say("do it")
+        await d.asks()
+        rows = [row.strip("▌ ") for row in d.text.split("\n")]
+        assert {"1 - x = 1", "1 + x = 2␣␣", "(the file is deleted)", "1 - y = 1"} < set(rows)
+        assert "*** Update File" not in d.main.approval.render_line(2).text
+        await d.press("r")
+        assert "│ *** Update File: a.py" in d.text and "the change (r)" in d.text
+        await d.press("r", "y")
+        await d.tells("Done.")
+        assert (d.folder / "a.py").read_text() == "x = 2  \n" and not (d.folder / "b.py").exists()
+
+
+async def test_what_would_fail_is_said_and_a_file_that_changes_meanwhile_is_not_lost(drive: Any) -> None:
+    fails = (Think("So."), Do("edit", {**EDIT, "old_string": "nowhere"}))
+    reads = (Think("Look."), Do("read", {"file_path": "a.py"}))
+    async with drive(
+        steps(fails, reads, (Think("So!"), Do("edit", EDIT)), Say("Done.")), files={"a.py": "x = 1\n"}
+    ) as d:
+        await d.say("do it")
+        await d.asks()
+        assert "As things are, it would fail: old_string is not in a.py" in d.text and "old_string: nowhere" in d.text
+        await d.press("y")
+        await d.until(lambda: len(d.entries("result")) == 2)
+        await d.asks()
+        assert "1 + x = 2" in d.text
+        (d.folder / "a.py").write_text("x = 1\nby hand\n")
+        await d.press("y")
+        await d.tells("Done.")
+        assert "a.py has changed since you read it" in d.entries("result")[-1]["text"]
+        assert (d.folder / "a.py").read_text() == "x = 1\nby hand\n"

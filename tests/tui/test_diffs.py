@@ -110,7 +110,7 @@ def test_a_removed_line_that_looks_like_a_head_is_a_line() -> None:
         ("diff --git a/x b/y\nsimilarity index 100%\nrename from x\nrename to y", "rename from x"),
         ("diff --git a/x b/x\nold mode 100644\nnew mode 100755", "new mode 100755"),
         ("diff --git a/x b/x\nindex 1..2\nGIT binary patch\nliteral 3\nKcmZQzU|?i", "no text"),
-        ("--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a", "the file is gone"),
+        ("--- a/x\n+++ /dev/null\n@@ -1 +0,0 @@\n-a", "the file is deleted"),
         ("--- /dev/null\n+++ b/x\n@@ -0,0 +1 @@\n+a", "the file is new"),
         ("@@ -1 +1 @@\n-a\n+b\n\\ No newline at end of file", "no newline at the end"),
         ("what is this?", "what is this?"),

@@ -45,6 +45,7 @@ from minicode.tui.conversation import Conversation
 from minicode.tui.desk import Opened, Window
 from minicode.tui.panels import SearchBar
 from minicode.tui.status import Figures
+from minicode.workspace.foreseen import foresee
 
 PICTURES = Path(__file__).parents[1] / "pictures"
 _spec = importlib.util.spec_from_file_location("minicode_test_pictures", Path(__file__).with_name("pictures.py"))
@@ -313,12 +314,28 @@ async def approval(play: Scene) -> None:
     await ask(play, Asked(call, "It needs the network, which commands do not have.", "network", "bash(pip install:*)"))
 
 
+CODE = '"""Meetings."""\n\n\ndef merge(meetings):\n    merged = []\n    for start, end in sorted(meetings):\n'
+
+
 async def approval_of_a_change(play: Scene) -> None:
     old = "        if merged and start <= merged[-1][1]:\n            merged[-1] = (merged[-1][0], end)\n"
     new = old.replace("end)", "max(merged[-1][1], end))")
-    edit = {"file_path": "planner/intervals.py", "old_string": old, "new_string": new}
+    path = "planner/intervals.py"
+    edit = {"file_path": path, "old_string": old, "new_string": new}
     await play.happen("Mend it.", *step(1, "One line.", "", ("edit", edit)))
-    await ask(play, Asked(Call("c10", "edit", edit), "It changes a file.", "", "edit(planner/**)"))
+    show = (foresee(path, path, CODE + old, CODE + new),)
+    await ask(play, Asked(Call("c10", "edit", edit), "It changes a file.", "", "edit(planner/**)", show))
+
+
+async def approval_of_a_patch(play: Scene) -> None:
+    patch = {"patch": "*** Begin Patch\n…"}
+    await play.happen("Move it.", *step(1, "Three files.", "", ("apply_patch", patch)))
+    show = (
+        foresee("a.py", "planner/a.py", CODE, CODE.replace("def ", "async def ")),
+        foresee("", "tests/test_a.py", "", "def test_a():\n    assert a()  \n"),
+        foresee("old", "", "gone \u202e\n", ""),
+    )
+    await ask(play, Asked(Call("c10", "apply_patch", patch), "It changes files.", "", "", show))
 
 
 async def question(play: Scene) -> None:
@@ -430,6 +447,7 @@ SCENES: dict[str, tuple[Playing, tuple[int, int], str]] = {
     "split": (split, (130, 34), "minicode-dark"),
     "approval": (approval, WIDE, "minicode-dark"),
     "approval-change": (approval_of_a_change, WIDE, "minicode-dark"),
+    "approval-patch": (approval_of_a_patch, WIDE, "minicode-light"),
     "question": (question, WIDE, "minicode-dark"),
     "plan": (plan, WIDE, "minicode-dark"),
     "picker": (picker, WIDE, "minicode-dark"),

@@ -211,6 +211,25 @@ async def test_odd_questions_on_odd_screens(drive: Any, size: tuple[int, int]) -
         assert results(d) == ["The user chose: last"]
 
 
+async def test_where_not_all_choices_fit_it_is_said_how_many_there_are(drive: Any) -> None:
+    options = ["a choice that is too long for one row of this screen", "two", "three"]
+    ask = {"question": "Which? " * 20, "options": options}
+    async with drive(steps((Think("Odd."), Do("ask_user", ask)), DONE), size=(40, 12)) as d:
+        await asked(d)
+        await d.shows("M2 asks  1 of 5 ↑↓")
+        assert "row of this screen" in d.text and "three" not in d.text
+        await d.press("down", "down")
+        assert "M2 asks  3 of 5 ↑↓" in d.text and "three" in d.text
+        await d.pilot.resize_terminal(40, 30)
+        await d.pilot.pause()
+        assert "M2 asks\n" in d.text and all(word in d.text for word in ("a choice", "two", "No answer"))
+        await d.pilot.resize_terminal(20, 5)
+        await d.press("up", "up")
+        assert "M2 asks  1 of 5" in d.text and "❯ 1 a choice tha…" in d.text
+        await d.press("enter")
+        await d.tells("Done.")
+
+
 async def test_told_again_it_is_as_it_was(drive: Any) -> None:
     async with drive(steps(ASKS, DONE)) as d:
         await asked(d)

@@ -28,6 +28,35 @@ def test_short_output_is_shown_whole(lines: int) -> None:
     assert rows(Output("a\n" * lines)) == ["a"] * lines
 
 
+def spans(show: Show, width: int = 60, opened: bool = False) -> list[list[tuple[str, str]]]:
+    return [[(s.text, s.style) for s in row.spans] for row in lay(lines_of(show, width, opened), width)]
+
+
+@pytest.mark.parametrize("opened", [False, True])
+def test_output_has_its_colours(opened: bool) -> None:
+    lines = [f"line {n}" for n in range(20)]
+    marks = tuple((n, 0, 4, "bold red") for n in (0, 2, 10, 16, 19))
+    red = [("line", "out.bold out.red"), (" 19", "")]
+    assert spans(Output("\n".join(lines), marks), opened=opened)[-1] == red
+    found = spans(Output("\n".join(lines), marks), opened=opened)
+    coloured = [place for place, line in enumerate(found) if line[0][1] == "out.bold out.red"]
+    assert coloured == ([0, 2, 10, 16, 19] if opened else [0, 2, 4, 7])
+    assert ["".join(text for text, _ in line) for line in found] == rows(Output("\n".join(lines)), opened=opened)
+
+
+def test_a_coloured_line_is_cut_as_another_and_keeps_its_tabs() -> None:
+    assert rows(Output("x" * 100, ((0, 5, 100, "red"),)), 10) == ["xxxxxxxxx…"]
+    assert rows(Output("日本語" * 10, ((0, 1, 2, "red"),)), 10) == ["日本語日…"]
+    assert spans(Output("a\tb", ((0, 2, 3, "red"),))) == [[("a   ", ""), ("b", "out.red")]]
+    long = Output("y" * 10_000, ((0, 3_998, 5_000, "red"),))
+    assert [s.text for s in lines_of(long, 60, True)[0].spans] == ["y" * 3998, "yy", " … 6,000 more characters"]
+
+
+def test_marks_that_lie_colour_nothing_that_is_not_there() -> None:
+    marks = ((0, 1, 99, "red"), (0, 50, 60, "bold"), (7, 0, 1, "red"))
+    assert spans(Output("abc", marks)) == [[("a", ""), ("bc", "out.red")]]
+
+
 @pytest.mark.parametrize("text", ["", "\n\n", "  \n \t"])
 def test_output_of_nothing_is_nothing(text: str) -> None:
     assert rows(Output(text)) == []
@@ -115,6 +144,7 @@ def test_a_diff_is_as_wide_as_wanted() -> None:
         Line("{}"),
         Output("{}"),
         Output("{}\n" * 30),
+        Output("{}\n{}", ((0, 0, 3, "red"), (1, 2, 9, "bold"))),
         Diff("{}", "@@ -1 +1 @@\n-{}\n+b{}"),
         shown.Tests(1, 1, 0, (("{}::{}", "{}"),)),
         Todos((("{}", "pending"), ("{}", "{}"))),

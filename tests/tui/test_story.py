@@ -187,6 +187,22 @@ def test_two_calls_side_by_side_and_ids_that_come_again() -> None:
     assert first.result and first.result.text == "one's"
 
 
+def test_what_is_written_over_is_replaced_and_has_its_colours() -> None:
+    call = read(1)
+    events: list[Event] = [STEP, ReplyDone(Reply((call,))), CallStarted(call), CallSaid("c1", "a\n10%\n")]
+    for said in ("20%\n", "30%\nb\n", "tail"):
+        events.append(CallSaid("c1", said, said != "tail", ((0, 0, 2, "red"),)))
+    (doing,) = told(events)
+    assert isinstance(doing, Doing)
+    _, *live = [[(span.text, span.style) for span in line.spans] for line in doing.lines(80, Look())]
+    assert live == [
+        [("a", "dim")],
+        [("30", "dim out.red"), ("%", "dim")],
+        [("b", "dim")],
+        [("ta", "dim out.red"), ("il", "dim")],
+    ]  # fmt: skip
+
+
 def test_an_id_twice_in_a_reply_is_two_calls() -> None:
     one, two = read(1, "same"), read(2, "same")
     first, second = told(

@@ -73,12 +73,16 @@ def test_no_terminal(program: Any, terminal: Any) -> None:
     assert ran.code == 2 and "minicode run" in ran.err
 
 
-@pytest.mark.parametrize("redirection", ["</dev/null", ">/dev/null", "2>/dev/null"])
-def test_half_a_terminal(program: Any, terminal: Any, redirection: str) -> None:
-    """Nothing is drawn where nobody sees it, and no mode is left behind."""
+@pytest.mark.parametrize(
+    ("redirection", "lacking"),
+    [("</dev/null", "input is"), (">/dev/null", "output is"), ("2>/dev/null", "error is"), ("</dev/null 2>&0", "")],
+)
+def test_half_a_terminal(program: Any, terminal: Any, redirection: str, lacking: str) -> None:
+    """Nothing is drawn where nobody sees it, and no mode is left behind; which stream it is about is seen, once."""
     line = f"{' '.join(program.command)} chat {redirection}; echo code $?"
     screen = terminal("sh", "-c", line, cwd=program.workspace, env=program.environment)
     screen.waits_for("code 2")
+    assert " ".join(screen.text.split()).count(f"standard {lacking or 'input and error are'} none.") == 1
     screen.is_as_before()
 
 

@@ -12,8 +12,11 @@ from textual.app import App, ComposeResult
 from textual.theme import BUILTIN_THEMES, Theme
 from textual.widgets import Input, OptionList, TextArea
 
-from minicode.tui.palette import NAMES, Palette
+from minicode.colours import ATTRIBUTES
+from minicode.colours import NAMES as NAMES_OF_COLOURS
+from minicode.tui.palette import NAMES, PRINTED, Palette
 from minicode.tui.themes import (
+    AUTO,
     CONTRAST,
     CSS,
     DARK,
@@ -110,6 +113,39 @@ def test_without_colours_there_are_none_and_differences_stay(made: Palette) -> N
     style = made.style
     assert all(style(name).color is None and style(name).bgcolor is None for name in NAMES)
     assert len({str(style(name)) for name in ("", "added", "removed", "found", "found.here")}) == 5
+
+
+PROGRAMS = [*NAMES_OF_COLOURS, *ATTRIBUTES, "#000000", "#ffffff", "#16181d", "#fbfaf7", "#ff8700", "#0000ff"]
+
+
+@pytest.mark.parametrize("name", SHADED)
+def test_what_a_program_coloured_can_be_read(name: str) -> None:
+    theme, made = OURS[name], palette(OURS[name])
+    least = 7.0 if name == CONTRAST else 4.5
+    for word in PROGRAMS:
+        for style in (f"out.{word}", f"dim out.{word}", f"out.bold out.dim out.reverse out.{word}"):
+            assert worst(made.style(style), theme) >= least, style
+    hues = [made.style(f"out.{hue}").color for hue in ("red", "green", "yellow", "blue", "magenta", "cyan")]
+    assert len(set(hues)) == 6 and all(hues)
+
+
+def test_what_a_program_coloured_in_sixteen_colours_is_never_the_one_behind_it() -> None:
+    made = palette(OURS[SIXTEEN])
+    for word in PROGRAMS:
+        style = made.style(f"out.{word}")
+        assert style.bgcolor is None
+        assert style.color is None or style.color.name.removeprefix("bright_") in (
+            *("red", "green", "yellow", "blue", "magenta", "cyan"),
+        ), word
+    assert str(made.style("out.bold out.bright_red")) == "bold bright_red"
+
+
+@pytest.mark.parametrize("made", [palette(OURS[MONO]), palette(OURS[DARK], no_colour=True)])
+def test_what_a_program_coloured_has_no_colour_where_there_is_none(made: Palette) -> None:
+    words = {word: str(made.style(f"out.{word}")) for word in PROGRAMS}
+    assert {word: style for word, style in words.items() if style != "none"} == {
+        word: word for word in ("bold", "underline", "reverse")
+    }
 
 
 def test_signs_become_words_in_the_plain_theme_alone() -> None:
@@ -233,3 +269,27 @@ def test_two_of_a_name_bytes_and_no_folder(tmp_path: Path) -> None:
         "it is not UTF-8; save it as UTF-8.",
         "it cannot be read: Is a directory.",
     ]
+
+
+def test_auto_is_the_terminals_choice_and_no_name(tmp_path: Path) -> None:
+    env = {"TERM": "xterm-256color"}
+    assert first_theme(AUTO, OURS, env) == (DARK, "")
+    assert first_theme("", OURS, env, light=True) == (LIGHT, "")
+    assert first_theme("", OURS, env | {"COLORFGBG": "0;15"}, light=False) == (DARK, ""), "what it answers counts more"
+    assert first_theme(CONTRAST, OURS, env, light=True) == (CONTRAST, "")
+    (tmp_path / "auto.toml").write_text('primary = "teal"\n')
+    assert load_themes(tmp_path)[0] == []
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_a_theme_that_says_next_to_nothing_can_be_read(tmp_path: Path, dark: bool) -> None:
+    """Also what programs print in the terminal's sixteen colours."""
+    (tmp_path / "a.toml").write_text(f"dark = {str(dark).lower()}\nbackground = '{'#101010' if dark else '#f0f0f0'}'\n")
+    [theme], problems = load_themes(tmp_path)
+    assert problems == []
+    made = palette(theme)
+    printed = [
+        f"{PRINTED}{tone}{name}" for tone in ("", "bright_") for name in ("red", "yellow", "blue", "black", "white")
+    ]
+    for style in (*NAMES, *printed):
+        assert worst(made.style(style), theme) >= (3.0 if style == "rule" else 4.5), style

@@ -9,6 +9,7 @@ import pytest
 from minicode.lab.rehearsal import Do, Fault, Say, Step, Think, steps
 from minicode.tui.help import Help
 from minicode.tui.picker import Picker
+from minicode.tui.themes import palette_of
 from minicode.tui.tree import Branches
 
 HANGS = Step((Think("I think and think. " * 200),), fault=Fault(stall=2000))
@@ -120,6 +121,26 @@ async def test_a_command_that_fails_or_hangs(drive: Any) -> None:
         await d.press("escape")
         await d.shows("stopped")
         assert "it runs" in d.text and d.app.is_running
+
+
+async def test_a_progress_bar_of_the_users_is_one_line_and_coloured(drive: Any) -> None:
+    async with drive() as d:
+        wait = "until test -e {0}; do sleep 0.02; done"
+        states = (rf"printf '\r\033[3{n}m{n}0 per'; {wait.format(n)}; printf 'cent\033[0m'" for n in (1, 2))
+        await d.say(f"! {'; '.join(states)}; {wait.format('end')}; echo; echo ''finished")
+        for number in (1, 2):
+            await d.shows(f"    {number}0 per\n")  # a line that has no end yet is seen
+            (d.folder / str(number)).touch()
+        await d.shows("    20 percent\n")
+        assert "    10 per" not in d.text, "the line was written over"
+        (d.folder / "end").touch()
+        await d.shows("exit code 0")
+        assert "    20 percent\n     finished" in d.text and "    10 per" not in d.text
+        styles = {
+            segment.text: segment.style for strip in d.app.screen._compositor.render_strips() for segment in strip
+        }
+        green = palette_of(d.app).style("out.green").color
+        assert green and styles["20 percent"].color == green != styles["finished"].color
 
 
 async def test_a_command_is_not_told_to_another_session(drive: Any) -> None:

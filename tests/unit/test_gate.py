@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +19,11 @@ from minicode.hooks import Hooks
 from minicode.messages import Call
 from minicode.permission.values import Rules, Standing
 from minicode.settings import Hook
+from minicode.show import Diff, Line
 from minicode.toolbox import Prepared, Toolbox
 from minicode.workspace.folder import Folder
 from minicode.workspace.processes import Processes
+from minicode.workspace.workspace import Workspace
 
 SHIPPED = Path(__file__).parents[2] / "tools"
 
@@ -93,3 +97,57 @@ async def test_who_waits_for_notices_hears_of_the_question(tmp_path: Path, push:
     }
     gate.answer("c1", Answer(False))
     assert (await waiting).by == "user" and not (tmp_path / "idle").exists()
+
+
+async def test_what_it_would_change_is_asked_with_it(tmp_path: Path) -> None:
+    (tmp_path / "f").write_text("a\n")
+    toolbox, workspace = Toolbox.load([("shipped", SHIPPED)]), Workspace.at(tmp_path)
+    edit = toolbox.prepare(Call("c1", "edit", {"path": "f", "old_str": "a", "new_str": "b"}))
+    gate = gate_at(tmp_path, tmp_path / "state")
+    gate.preview = partial(toolbox.preview, workspace=workspace)
+    asked, waiting = await asked_of(gate, edit, [])
+    assert asked.show == (Diff("f", "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n+b"),)
+    gate.answer("c1", Answer(False))
+    await waiting
+
+
+async def test_it_is_asked_though_nobody_can_say_what_would_change(tmp_path: Path) -> None:
+    ended = threading.Event()
+    gate = gate_at(tmp_path, tmp_path / "state")
+    gate.patience = 0.01
+    gate.preview = lambda prepared: (Line(str(ended.wait(60))),)
+    edit = Toolbox.load([("shipped", SHIPPED)]).prepare(
+        Call("c1", "edit", {"file_path": "f", "old_string": "a", "new_string": "b"})
+    )
+    try:
+        asked, waiting = await asked_of(gate, edit, [])
+        assert asked.show == (Line("What it would change could not be worked out in 0 s."),)
+        gate.answer("c1", Answer(False))
+        assert (await waiting).by == "user"
+    finally:
+        ended.set()
+
+
+async def test_stopped_while_it_is_worked_out_what_would_change(tmp_path: Path) -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def preview(prepared: Prepared) -> tuple[Line, ...]:
+        begun.set()
+        ended.wait(60)
+        return ()
+
+    gate = gate_at(tmp_path, tmp_path / "state")
+    gate.preview = preview
+    edit = Toolbox.load([("shipped", SHIPPED)]).prepare(
+        Call("c1", "edit", {"file_path": "f", "old_string": "a", "new_string": "b"})
+    )
+    told: list[Event] = []
+    waiting = asyncio.create_task(gate.admit(edit, told.append, lambda records: None))
+    try:
+        assert await asyncio.to_thread(begun.wait, 60)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert told == []
+    finally:
+        ended.set()

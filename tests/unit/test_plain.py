@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -217,6 +218,105 @@ def test_long_output_keeps_its_head_and_tail() -> None:
     words = told(done(blocks=[Output("\n".join(f"line {n}" for n in range(20)))]))
     shown = [line.strip() for line in words.splitlines()[1:]]
     assert shown == ["line 0", "line 1", "line 2", "… 13 lines …", "line 16", "line 17", "line 18", "line 19"]
+
+
+def test_output_has_its_colours_if_any_are_wanted() -> None:
+    marks = (*((line, 1, 2, "bold red") for line in range(20)), (19, 2, 3, "white"))
+    output = Output("\n".join(f"a{n:02}" for n in range(20)), marks)
+    plainly, coloured = told(done(blocks=[output])), told(done(blocks=[output]), colour=True)
+    assert re.sub(r"\x1b\[[\d;]+m", "", coloured) == plainly
+    rows = coloured.splitlines()[1:]
+    assert rows[0] == "\x1b[2m    \x1b[0m\x1b[2ma\x1b[0m\x1b[1;31m0\x1b[0m\x1b[2m0\x1b[0m"
+    assert rows[-1].endswith("\x1b[1;31m1\x1b[0m9") and len(rows) == 8
+
+
+# -- while a command runs
+
+
+def said(*pieces: str | CallSaid, output: str = "", patience: float = 0.0, call: Call = CALL) -> str:
+    """What is told between the head of a call and its outcome, and the lines after it."""
+    words: list[str] = []
+    progress = plain.Progress(words.append, False, patience)
+    progress.show(CallStarted(call))
+    for piece in pieces:
+        progress.show(CallSaid(call.id, piece) if isinstance(piece, str) else piece._replace(call_id=call.id))
+    progress.show(CallDone(call, ToolResult(call.id, call.name, f"{output}\n[ok]"), (Output(output),), 0.0))
+    head, *rest = "".join(words).split("\n")
+    assert head.startswith("● bash") and rest.count("  ✓ ok") == 1
+    return "\n".join(rest)
+
+
+def over(text: str) -> CallSaid:
+    return CallSaid("", text, over=True)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "output", "words"),
+    [
+        (["a\n"], "a", "    │ a\n  ✓ ok\n"),
+        (["a\n", "b\n\n"], "a\nb", "    │ a\n    │ b\n    │ \n  ✓ ok\n"),
+        (["a\nb\n"], "a\nb\nc", "    │ a\n    │ b\n  ✓ ok\n    c\n"),
+        (["a\n"], "a longer", "    │ a\n  ✓ ok\n    a longer\n"),
+        (["…\nz\n"], "y\nz", "    │ …\n    │ z\n  ✓ ok\n    y\n    z\n"),
+        (["a\n", "10%\n", over("20%\n"), over("30%\n"), "b\n"], "a\n30%\nb",
+         "    │ a\n    │ 10%\n    │ 30%\n    │ b\n  ✓ ok\n"),
+        (["10%\n", over("20%\n"), over("90%\nb\n")], "90%\nb\nc", "    │ 10%\n    │ 90%\n    │ b\n  ✓ ok\n    c\n"),
+        (["a\n", "10%\n", over("20%\n")], "a\n100%", "    │ a\n    │ 10%\n  ✓ ok\n    100%\n"),
+        (["a\x1b[2J\n"], "", "    │ a\n  ✓ ok\n"),
+        (["\n"], "x", "    │ \n  ✓ ok\n    x\n"),
+    ],
+)  # fmt: skip
+def test_what_was_seen_is_not_told_again(pieces: list[str | CallSaid], output: str, words: str) -> None:
+    assert said(*pieces, output=output) == words
+
+
+def test_a_quick_command_is_told_at_its_end() -> None:
+    assert said("a\n", over("b\n"), output="a", patience=1000.0) == said(output="a") == "  ✓ ok\n    a\n"
+
+
+def test_more_than_a_result_holds_is_not_remembered() -> None:
+    lines = [f"{n:099}" for n in range(400)]
+    words = said(*(f"{line}\n" for line in lines), output="\n".join(lines))
+    assert words.count("│") == 400 and "… 393 lines …" in words
+
+
+def test_of_several_calls_each_line_says_whose_it_is() -> None:
+    two = Call("c2", "task", {"description": "look it up"})
+    words = told(CallStarted(CALL), CallStarted(two), CallSaid("c1", "a\n"), CallSaid("c2", "b\n"))
+    assert "│" not in words, "they began just now"
+    pieces: list[str] = []
+    progress = plain.Progress(pieces.append, False, 0.0)
+    events: list[Event] = [
+        CallStarted(CALL),
+        CallStarted(two),
+        CallSaid("c1", "a\n"),
+        CallSaid("c2", "b\n"),
+        done(),
+        CallSaid("c2", "c\n"),
+    ]
+    for event in [*events, CallSaid("c1", "late\n"), ended(), CallSaid("c2", "later\n")]:
+        progress.show(event)
+    assert [line for line in "".join(pieces).split("\n") if "│" in line] == [
+        "    bash ls -l limit=3 │ a", "    task look it up │ b", "    │ c"
+    ]  # fmt: skip
+
+
+async def test_what_was_printed_at_once_is_shown_when_it_takes_long() -> None:
+    shown = asyncio.Event()
+    pieces: list[str] = []
+
+    def write(text: str) -> None:
+        pieces.append(text)
+        if "│" in text:
+            shown.set()
+
+    progress = plain.Progress(write, False, 0.05)
+    progress.show(CallStarted(CALL))
+    progress.show(CallSaid("c1", "a\n"))
+    progress.show(CallSaid("c1", "b\n"))
+    assert not shown.is_set()
+    await asyncio.wait_for(shown.wait(), 30)
+    assert "".join(pieces).endswith("    │ a\n    │ b\n")
 
 
 def test_long_first_line_is_cut() -> None:

@@ -91,6 +91,12 @@ async def test_a_local_site_is_not_read_unless_it_is_opened(site: Site, workspac
     for name in ("127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254"):
         with pytest.raises(Refused, match="inside a network or of this machine"):
             await fetch(workspace, f"http://{name}/latest/meta-data/", site.allow)
+    for name, said in (
+        ("169.254.169.254", "169.254.169.254 is an"),
+        ("localhost", r"localhost is (::1|127\.0\.0\.1), an"),
+    ):
+        with pytest.raises(Refused, match=f"^{said} address inside"):
+            await fetch(workspace, f"http://{name}/", site.allow)
     assert not site.asked
     assert (await fetch(workspace, site.root, site.allow)).text == "secret"
 

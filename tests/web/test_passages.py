@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from itertools import pairwise
 
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from minicode.web.orders import orders_in
 from minicode.web.pages import Page
 from minicode.web.passages import Pages, chunks, headings, pick
-from minicode.web.telling import tell_page
+from minicode.web.providers import Hit
+from minicode.web.telling import tell_hits, tell_page
 
 FILLER = "The harbour lay quiet and the boats moved with the tide, as they had for years. " * 12
 MANUAL = "\n\n".join(
@@ -78,6 +80,27 @@ def test_passages_are_quoted_with_their_place() -> None:
     last = tell_page(Page("https://a.example/m", "", MANUAL, "text/html"), "", 2)
     assert "Proxies are per client." in last.text and "page=3" not in last.text
     assert tell_page(Page("https://a.example/m", "", MANUAL, "text/html"), "", 3).failed
+
+
+def test_no_page_ends_on_a_heading() -> None:
+    text = "".join(f"{'Words. ' * n}\n\n# Part {n}\n\n## Of it\n\n" for n in range(1, 90))
+    for size in range(300, 900, 7):
+        pages = Pages(text, size)
+        whole = [pages[number] for number in range(1, len(pages) + 1)]
+        assert "".join(whole) == text
+        assert not any(re.search(r"(^|\n)#+ [^\n]*\s*$", page) for page in whole[:-1])
+    only = "\n\n".join(f"# Heading {n}" for n in range(200))  # they go on all the same
+    assert "".join(Pages(only, 300)[n] for n in range(1, len(Pages(only, 300)) + 1)) == only
+
+
+def test_it_is_said_how_the_rest_is_read() -> None:
+    page = Page("https://a.example/m", "", MANUAL, "text/html")
+    assert "[one of its 2 pages is read by page=N without a query]" in tell_page(page, "read timeout", 1).text
+    later = tell_page(page, "read timeout", 2)
+    assert later.text.startswith("https://a.example/m · page 2 of 2")
+    hits = [Hit(f"T{n}", f"https://a.example/{n}", "") for n in range(27)]
+    assert tell_hits("brave", hits).text.endswith("[7 more are left out: search for less at a time]")
+    assert "whether it was turned away" in tell_hits("ddgs", []).text
 
 
 def test_in_other_scripts() -> None:

@@ -141,6 +141,8 @@ async def test_a_session_remembers_and_mixes(site: Site) -> None:
     web = Web((), answers(site, "searxng", ANSWERS["searxng"]))
     assert (await web.search(["x", "y"])) == ("searxng", [Hit("T", "https://a.example/", "C", "2026-01-02")])
     await web.search(["y"])
-    assert len(site.asked) == 2 and web.domain("web_search", None) == f"127.0.0.1:{site.port}"
+    assert len(site.asked) == 2 and web.domain("web_search", ["z"]) == f"127.0.0.1:{site.port}"
+    for refused in ([], [" "], list("abcdef"), None):
+        assert web.domain("web_search", refused) == ""  # nobody is asked about what will not be done
     with pytest.raises(Refused, match="No search is set up"):
         await Web().search(["x"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,5 +18,7 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def workspace(root: Path) -> Workspace:
-    return Workspace.at(root)
+def workspace(root: Path) -> Iterator[Workspace]:
+    workspace = Workspace.at(root)
+    yield workspace
+    workspace.processes.close()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from minicode.sandbox.policy import COMMIT, LOOK, Grant, Launch
+from minicode.sandbox.policy import COMMIT, LOOK, Grant, Held, Launch
 from minicode.workspace.folder import Refused
 from minicode.workspace.git import run_git
 from minicode.workspace.processes import Processes
@@ -35,7 +35,8 @@ class Teller:
         os.write(writer, b"by descriptor\n")
         os.close(writer)
         self.opened.append(reader)
-        return Launch(("/usr/bin/env", *argv), {**environment, "SAID": str(grant), "FD": str(reader)}, (reader,))
+        environment |= {"SAID": str(grant), "FD": str(reader)}
+        return Launch(("/usr/bin/env", *argv), environment, (reader,), held=Held())
 
 
 class Bubble:
@@ -43,7 +44,7 @@ class Bubble:
 
     def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
         words = ["--new-session", "--die-with-parent", "--unshare-pid", "--dev-bind", "/", "/", "--proc", "/proc"]
-        return Launch((str(BWRAP), *words, "--", *argv), environment, monitor=True)
+        return Launch((str(BWRAP), *words, "--", *argv), environment, monitor=True, held=Held())
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +91,7 @@ async def test_a_program_gets_what_its_grant_makes_of_it(root: Path) -> None:
     assert str(COMMIT).encode() in (await processes.granting(LOOK).run(say, root, grant=COMMIT)).output
     with pytest.raises(Refused, match="does not exist any more"):
         await processes.run(say, root / "gone")
+    processes.close()
     assert len(box.opened) == 4 and descriptors() == before
     assert usual.held and not (await Processes().run(say, root)).held
 

@@ -18,7 +18,7 @@ from minicode.workspace.code.languages import BY_NAME, LANGUAGES, missing
 from minicode.workspace.code.map import Map, repo_map
 from minicode.workspace.code.parsing import MOST_BYTES, parse
 from minicode.workspace.code.store import NAME, Store
-from minicode.workspace.code.symbols import Parsed, Symbol, enclosing, find_symbols, nested
+from minicode.workspace.code.symbols import Parsed, Symbol, counted, enclosing, find_symbols, nested
 from minicode.workspace.folder import Refused
 from minicode.workspace.workspace import Workspace
 
@@ -80,7 +80,7 @@ async def test_a_file_is_parsed(root: Path, workspace: Workspace) -> None:
     parsed = (await fates(workspace, root / "a.py"))["a.py"]
     assert isinstance(parsed, Parsed)
     assert parsed.symbols == SYMBOLS
-    assert parsed.uses == {"deep": 1}
+    assert (parsed.names, counted(parsed.uses)) == ("A X f g inner", {"deep": 1})
     again = [fate async for _, fate in parse(workspace, [(str(root / "a.py"), parsed.digest)])]
     assert again == ["same"]
 
@@ -143,7 +143,7 @@ async def test_what_has_not_changed_is_not_parsed_again(root: Path, workspace: W
     memory = tmp_path / "memory"
     await symbols_of(workspace, memory, paths)
     with sqlite3.connect(memory / NAME) as db:  # what only the store can know
-        db.execute("UPDATE file SET symbols = ?", ('[["known","class",1,1,1,"known"]]',))
+        db.execute("UPDATE parsed SET symbols = ?", ('[["known","class",1,1,1,"known"]]',))
     db.close()
     os.utime(paths[1], ns=(1, 1))  # looks new, but is not
     code, _ = await symbols_of(workspace, memory, paths)
@@ -154,6 +154,40 @@ async def test_what_has_not_changed_is_not_parsed_again(root: Path, workspace: W
     Path(paths[0]).unlink()
     code, _ = await symbols_of(workspace, memory, paths)
     assert code.keys() == {paths[1]}
+
+
+async def test_a_map_parses_only_what_it_shows(root: Path, workspace: Workspace, tmp_path: Path) -> None:
+    """Hints that are wrong cost nothing: what no parser confirms is not shown."""
+    fill(
+        root,
+        {
+            "core.c": "int start_it(void)\n{\n}\n",
+            "wrong.js": "const text = `\nfunction start_all() {}\n`\n",
+            **{f"use{n}.c": "void f(void) {\n  start_it();\n}\n" for n in range(5)},
+            **{f"use{n}.js": "start_all()\nstart_all()\n" for n in range(5)},
+            **{f"far/f{n}.py": f"def far_{n}(): pass\n" for n in range(100)},
+        },
+    )
+    memory = tmp_path / "memory"
+    made = await mapped(workspace, memory, 20)
+    assert (made.text, made.files) == ("core.c:\n    1 int start_it(void)", 112)
+    with closing(sqlite3.connect(memory / NAME)) as db:
+        assert db.execute("SELECT count(*) FROM glance").fetchone() == (112,)
+        assert db.execute("SELECT count(*) FROM parsed").fetchone()[0] < 112
+    code, _ = await symbols_of(workspace, memory, [str(root / "far/f99.py"), str(root / "core.c")])
+    assert [symbol.name for parsed in code.values() for symbol in parsed.symbols] == ["far_99", "start_it"]
+    assert (await mapped(workspace, memory, 20)).text == made.text
+    assert (await mapped(workspace, memory, 20_000)).text.count("def far_") == 100  # some at a time
+
+
+async def test_no_text_costs_more_than_its_length(root: Path, workspace: Workspace) -> None:
+    """A glance goes over a file once, whatever its expressions find to begin with."""
+    lines = ("/* ", "import a\n", "typedef a\n", "foo(a\n", " foo(a, b)\n", "struct a\n", "use a\n", "'\"", "a b c ")
+    files = {f"{n}{end}": 10_000 * line for n, line in enumerate(lines) for end in (".c", ".ts", ".py")}
+    fill(root, files)
+    paths = [(str(root / name), "") for name in files]
+    fates = [fate async for _, fate in parse(workspace, paths, symbols=False, each=1.0)]
+    assert [type(fate) for fate in fates] == [Parsed] * len(files)
 
 
 async def test_there_is_an_end_to_what_one_call_parses(root: Path, workspace: Workspace) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from minicode.workspace.code.languages import BY_NAME, LANGUAGES, binding, language_of, missing
 from minicode.workspace.code.parsing import parse
+from minicode.workspace.code.symbols import counted, nested
 from minicode.workspace.workspace import Workspace
 
 # name: (file name, text, what is found as "kind name first-last", some of what is used)
@@ -325,5 +329,21 @@ async def test_samples(name: str, root: Path, workspace: Workspace) -> None:
     answers = {name: answer async for name, answer in parse(workspace, [(path, "")])}
     found = answers[path]
     assert "; ".join(f"{s.kind} {s.name} {s.first}-{s.last}" for s in found.symbols) == symbols
-    assert set(uses.split()) <= found.uses.keys()
+    assert set(uses.split()) <= counted(found.uses).keys()
+    first = {s.row: re.split(r"::|[.:]", s.name)[-1] for s in reversed(found.symbols)}  # of each line
+    assert set(first.values()) <= set(found.names.split(" "))
     assert all(s.first <= s.row <= s.last and s.text in text.split("\n")[s.row - 1] for s in found.symbols)
+
+
+async def test_a_glance_misses_little(root: Path, workspace: Workspace) -> None:
+    """What it does not see of real code is in no map."""
+    shutil.copytree(Path(asyncio.__file__).parent, root / "real", ignore=shutil.ignore_patterns("__pycache__"))
+    paths = [(str(path), "") for path in (root / "real").glob("*.py")]
+    seen = missed = 0
+    async for _, found in parse(workspace, paths):
+        if found != "other":
+            defined = {one.symbol.name for one in nested(found.symbols) if not one.local}
+            seen += len(defined)
+            missed += len(defined - set(found.names.split(" ")))
+    assert seen > 500
+    assert missed <= seen / 100

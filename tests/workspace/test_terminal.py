@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import time
 
 import pyte
@@ -94,6 +95,21 @@ def test_of_much_only_the_end_is_drawn() -> None:
     assert note == f"[... {len(data) - len(due)} bytes were not drawn ...]" and first.encode() == due.split(b"\r")[0]
     assert terminal.due(data + b"\x1b[2J\x1b[Hnew") == b"\x1b[2J\x1b[Hnew"
     assert terminal.due(b"x" * DRAWN) == b"x" * DRAWN
+
+
+@pytest.mark.parametrize(
+    "line", [b"x" * DRAWN + b"the end", b"words " * DRAWN + b"the end", b'"0123456789",' * 2**15 + b"the end"]
+)
+@pytest.mark.parametrize("last", [b"", b"\r\n", b"\r\n$ "])
+def test_of_one_long_line_the_end_is_drawn(line: bytes, last: bytes) -> None:
+    terminal = Terminal()
+    due = terminal.due(line + last)
+    assert DRAWN // 2 - 1 <= len(due) <= DRAWN and (line + last).endswith(due)
+    terminal.feed(due)
+    note, shown, *prompt = terminal.take().split("\n")
+    assert note == f"[... {len(line + last) - len(due)} bytes were not drawn ...]"
+    assert shown.endswith("the end") and len(shown) > DRAWN // 3 and prompt == (["$ "] if b"$" in last else [])
+    assert not re.match(r"ords|\d{1,9}\"", shown), "no half word, which could be half a secret"
 
 
 @pytest.mark.parametrize(

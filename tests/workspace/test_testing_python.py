@@ -6,17 +6,20 @@ import asyncio
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from minicode.sandbox.policy import Grant, Held, Launch
 from minicode.workspace.environment import for_tools
 from minicode.workspace.folder import Refused
+from minicode.workspace.testing import python
 from minicode.workspace.testing.memory import Failed, recall, remember
-from minicode.workspace.testing.outcome import Outcome, worst
-from minicode.workspace.testing.project import choose
+from minicode.workspace.testing.outcome import Outcome, Task, seconds_of, worst
+from minicode.workspace.testing.project import Project, choose
 from minicode.workspace.testing.python import _outcomes, parallel
-from minicode.workspace.testing.run import Report, detect, run_tests, shows_of, text_of
+from minicode.workspace.testing.run import Report, _reported, detect, run_tests, shows_of, text_of
 from minicode.workspace.workspace import Workspace
 
 FLAKY = """
@@ -57,6 +60,13 @@ def interpreter(root: Path, *options: str, plugins: str = "") -> None:
         f'exec {sys.executable} {" ".join(options)} "$@"\n'
     )
     python.chmod(0o755)
+
+
+class Passing:
+    """A box that holds nothing, but is there."""
+
+    def launch(self, argv: Sequence[str], folder: Path, environment: dict[str, str], grant: Grant) -> Launch:
+        return Launch(tuple(argv), environment, held=Held())
 
 
 @pytest.fixture
@@ -110,15 +120,19 @@ async def test_a_hanging_test_is_named_and_so_is_its_line(workspace: Workspace, 
             "    def test_hangs(self): wait()\n"
         },
     )
-    report = await run_tests(workspace, seconds=5, runner=runner)
+    bad = ["--deselect", "test_a.py::Case::test_b_bad"] if runner == "pytest" else []
+    report = await run_tests(workspace, bad, seconds=5, runner=runner)
     test = {"pytest": "test_a.py::Case::test_hangs", "unittest": "test_a.Case.test_hangs"}[runner]
-    assert (report.passed, report.failed, report.unfinished) == (1, 1, (test,))
+    failed = 0 if bad else 1
+    assert (report.passed, report.failed, report.unfinished) == (1, failed, (test,))
     assert report.finished.ended == "time" and report.finished.seconds < 30
     assert report.stuck == "test_a.py:4: threading.Event().wait()"
-    assert text_of(report).split("\n")[:2] == [
+    told = [
         f"{runner} took more than 5 s and was stopped while it ran {test}. It was at {report.stuck}",
-        "Before that: 1 failed, 1 passed.",
+        f"Before that: {failed} failed, 1 passed.",
     ]
+    lines = text_of(report).split("\n")
+    assert lines[:2] == told and (lines[2].startswith("FAILED") if failed else lines == told), lines
 
 
 async def test_the_slowest_tests_of_a_long_run_are_told() -> None:
@@ -126,11 +140,27 @@ async def test_the_slowest_tests_of_a_long_run_are_told() -> None:
     from minicode.workspace.testing.report import slowest
 
     outcomes = [Outcome(f"test_{n}", "passed", "", "", seconds) for n, seconds in enumerate((90.0, 0.5, 2.0, 3.0, 9.0))]
-    assert slowest(outcomes, 10.0) == ()
+    assert slowest(outcomes, 9.9) == ()
     long = slowest(outcomes, 105.0)
     assert [one.seconds for one in long] == [90.0, 9.0, 3.0]
     report = Report("pytest", "", Finished(0, b"", seconds=105), 5, slowest=long)
     assert text_of(report) == "pytest: all passed (5)\nslowest: test_0 90.0 s, test_4 9.0 s, test_3 3.0 s"
+
+
+@pytest.mark.parametrize("runner", ["pytest", "unittest"])
+async def test_how_long_a_test_took_is_known(workspace: Workspace, project: Path, runner: str) -> None:
+    busy = "end = time.monotonic() + 0.3\n        while time.monotonic() < end: pass\n"
+    text = f"import time, unittest\n\nclass Case(unittest.TestCase):\n    def setUp(self):\n        {busy}"
+    fill(project, {"test_a.py": f"{text}    def test_slow(self): pass\n"})
+    task = Task(workspace, project)
+    ran = await python.run(task, runner)
+    [outcome] = worst(ran.outcomes).values()
+    assert outcome.kind == "passed" and 0.3 <= outcome.seconds < 5
+    long = ran._replace(
+        outcomes=[outcome._replace(seconds=4.0)], finished=ran.finished._replace(seconds=10.5), command="python"
+    )
+    report = _reported(workspace, Project(project, "python"), long, frozenset(), [])
+    assert text_of(report).endswith(f"\nslowest: {outcome.test} 4.0 s")
 
 
 # ── E3: something is missing ─────────────────────────────────────────────────────────────────────────────────────────
@@ -304,6 +334,14 @@ async def test_side_by_side_only_where_the_project_does_so(workspace: Workspace,
     assert report.good and report.passed == 2
     one = await run_tests(workspace, ["test_a.py"])
     assert not one.good  # one file is not worth the workers
+    (root / "tox.ini").unlink()
+    bad = "import os\n\ndef test_bad(): assert 1 == 2\n\ndef test_crash(): os.kill(os.getpid(), 9)\n"
+    fill(root, {"pytest.ini": "[pytest]\naddopts = -n 2\n", "test_b.py": bad})
+    told = await run_tests(workspace)  # what its own settings say holds for one file, too
+    assert told.passed == 1 and sorted(ids(told.failures)) == ["test_b.py::test_bad", "test_b.py::test_crash"]
+    places = {one.test: one.place or one.message for one in told.failures}
+    assert places["test_b.py::test_bad"] == "test_b.py:3: def test_bad(): assert 1 == 2"
+    assert "crashed while running 'test_b.py::test_crash'" in places["test_b.py::test_crash"] and not told.unfinished
 
 
 @pytest.mark.parametrize(
@@ -405,4 +443,30 @@ def test_a_person_would_type(workspace: Workspace, root: Path) -> None:
 def test_what_a_test_wrote_into_the_report_is_left_out() -> None:
     forged = f'["a", "passed", "", "", 1{"0" * 400}]\n{"[" * 5000}\n["b"]\n["c", "passed", "", "", "x"]\n'
     told = [*_outcomes(f'{forged}["d", "passed", "", "", 1]\n'.encode())]
-    assert told == [Outcome("d", "passed", "", "", 1.0)]
+    assert told == [Outcome("a", "passed"), Outcome("c", "passed"), Outcome("d", "passed", "", "", 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(2.5, 2.5), ("2.5", 2.5), (0, 0), (-1, 0), (1e999, 0), (float("nan"), 0), ("1e400", 0), (10**400, 0), (1e8, 0)]
+    + [(said, 0) for said in ("", "soon", None, [], {}, True)],  # type: ignore[list-item]
+)
+def test_a_time_that_cannot_be_is_none(said: object, seconds: float) -> None:
+    assert seconds_of(said) == seconds
+
+
+async def test_a_warning_of_pytests_cache_is_not_why_a_test_failed(root: Path) -> None:
+    interpreter(root)
+    fill(root, {"test_a.py": "def test_a(): assert 1 == 2\n"})
+    report = await run_tests(Workspace.at(root, box=Passing()), ["--override-ini=cache_dir=/sys/minicode"])
+    assert re.search(rb"PytestCacheWarning: .*not permitted|PytestCacheWarning: .*denied", report.finished.output)
+    assert report.failed == 1 and not any("If this is why" in note for note in report.notes)
+
+
+async def test_what_a_test_failed_at_is_told_of_the_sandbox(root: Path) -> None:
+    interpreter(root)
+    fill(
+        root, {"test_a.py": "import errno, os\n\ndef test_a(): raise OSError(errno.EROFS, os.strerror(errno.EROFS))\n"}
+    )
+    report = await run_tests(Workspace.at(root, box=Passing()))
+    assert any("If this is why: the sandbox writes only in" in note for note in report.notes)

@@ -7,9 +7,12 @@ surefire was written after its schema.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import re
 import shlex
+import time
 from pathlib import Path
 
 import pytest
@@ -198,6 +201,54 @@ async def test_npm_whose_report_is_nonsense_is_read_from_what_it_prints(
         assert "✕ breaks (3 ms)\nTests:" in text_of(found)  # then what it said is told as well
 
 
+WILD = ("1e999", "-1e999", "NaN", "-1", "1" + "0" * 400, "9" * 5000, '"soon"', "null", "[]", '"1e999"', "true")
+
+
+@pytest.mark.parametrize("wild", WILD, ids=[text[:8] for text in WILD])
+@pytest.mark.parametrize(
+    ("script", "name"),
+    [("vitest run", "vitest.json"), ("jest", "jest.json"), ("mocha", "mocha.json"), ("node --test", "node.jsonl")],
+)
+async def test_numbers_that_cannot_be_do_no_harm(
+    workspace: Workspace, root: Path, bin_: Path, script: str, name: str, wild: str
+) -> None:
+    """A test can have written them: of that report as much is used as makes sense, else what was printed."""
+    fill(root, {"package.json": json.dumps({"scripts": {"test": script}})})
+    report = wrote(root, name)
+    number = r"(?<=[:,\[ ])-?\d[\d.]*(?=[,\]}\s])"
+    text, count = re.subn(number, lambda _: wild, report.read_text())
+    assert count > 5
+    report.write_text(text)
+    stand_in(bin_, "npm", f"""{FIND}\ncat {report} > "$report"; echo 'pass {"9" * 5000}'; echo 'x 2 passing'; exit 1""")
+    found = await run_tests(workspace)
+    assert not found.good and all(0 <= one.seconds < 1e7 for one in found.failures)
+    assert text_of(found) and shows_of(found)
+
+
+async def test_a_large_report_holds_nobody_up(workspace: Workspace, root: Path, bin_: Path) -> None:
+    fill(root, {"package.json": '{"scripts": {"test": "jest"}}'})
+    test = {"ancestorTitles": ["a"], "title": "t", "status": "passed", "failureMessages": ["x" * 150], "duration": 1}
+    suite = {"name": "a.js", "status": "passed", "assertionResults": [test] * 200}
+    text = json.dumps({"numTotalTests": 1, "testResults": [suite] * 100})
+    assert len(text) > 5_000_000
+    (root.parent / "large").write_text(text)
+    stand_in(bin_, "npm", f'{FIND}\ncat {root.parent}/large > "$report"')
+    whole, held = [], []
+    for _ in range(3):
+        begun = time.perf_counter()
+        json.loads(text)
+        whole.append(time.perf_counter() - begun)
+        running = asyncio.create_task(run_tests(workspace))
+        longest = 0.0
+        while not running.done():
+            begun = time.perf_counter()
+            await asyncio.sleep(0.001)
+            longest = max(longest, time.perf_counter() - begun)
+        assert running.result().counted and running.result().passed == 1
+        held.append(longest)
+    assert min(held) < min(whole) * 0.7, (held, whole)
+
+
 async def test_a_test_that_never_ends_under_node(workspace: Workspace, root: Path, bin_: Path) -> None:
     fill(root, {"package.json": '{"scripts": {"test": "node --test"}}'})
     lines = (WROTE / "node.jsonl").read_text().replace("@ROOT@", str(root)).splitlines(keepends=True)
@@ -380,6 +431,9 @@ def test_junit_of_many_hands() -> None:
     <failure type="E">first</failure><error message="second"/></testcase>
     <testsuite name="inner"><testcase name="b" status="notrun"/><testcase name="c"><system-err>x</system-err></testcase>
     </testsuite></testsuite></testsuites>"""
+    for wild in WILD:
+        took = [one.seconds for one in junit.outcomes(xml.replace('"x"', f"'{wild.strip(chr(34))}'").encode())]
+        assert took == [0.0] * 3
     assert list(junit.outcomes(xml.encode())) == [
         Outcome("tests/ATest.php::testA", "failed", "tests/ATest.php:12", "E"),
         Outcome("b", "skipped"),

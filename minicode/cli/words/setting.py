@@ -52,10 +52,9 @@ async def plan(talk: Talk, rest: str) -> None:
 
 
 def _set_mode(talk: Talk, name: str) -> None:
-    gate = talk.session.gate
     if name not in MODES:
         raise UsageError(f"There is no mode {name!r}; there are {', '.join(MODES)}.")
-    gate.standing = gate.standing._replace(mode=name)
+    talk.session.set_mode(name)
 
 
 class _Rule(NamedTuple):

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from minicode import paths
 from minicode.cli.words.talk import Talk, scope_of, tell, yes
 from minicode.errors import StorageError, UsageError
 from minicode.messages import reply_from_json
 from minicode.sandbox.policy import LOOK
+from minicode.show import Diff, Line, Show
 from minicode.text import clip, count
 from minicode.workspace.folder import Refused
 from minicode.workspace.workspace import Workspace
@@ -66,30 +68,42 @@ def last_answer(talk: Talk) -> str:
 
 
 async def diff(talk: Talk, rest: str) -> None:
-    """Since the first snapshot of the session; where there is none, since the last commit."""
+    words, shown = await changes(talk, rest)
+    texts = [block.diff if isinstance(block, Diff) else block.text for block in shown if isinstance(block, Diff | Line)]
+    tell(talk, words, *([clip("\n".join(texts), _MOST)] if texts else []))
+
+
+async def changes(talk: Talk, rest: str) -> tuple[str, list[Show]]:
+    """What has changed in the files, all or those at a path, and since when, in words: since the first snapshot of the
+    session; where there is none, since the last commit. The blocks are not cleaned. Raises Refused."""
     workspace = scope_of(talk, LOOK).workspace
     at = str(workspace.folder.resolve(rest)) if rest else ""
     began = next((e.data.get("tree", "") for e in talk.session.journal.entries if e.kind == "snapshot"), "")
+    why = ""
     if began:
         try:
             shown = await _stoppable(lambda stop: _since(talk, began, at, stop))
         except (Refused, StorageError) as error:  # dropped to make room, or too much to look at
-            tell(talk, str(error), "So here is what differs from the last commit.")
+            why = f"{error} So here is what differs from the last commit.\n"
         else:
-            tell(talk, shown or f"Nothing has changed{' there' if at else ''} since the session began.")
-            return
-    tell(talk, await _uncommitted(workspace, at))
+            since = (
+                "Since the session began:"
+                if shown
+                else f"Nothing has changed{' there' * bool(at)} since the session began."
+            )
+            return since, shown
+    shown = await _uncommitted(workspace, at)
+    return why + ("Since the last commit:" if shown else "Nothing differs from the last commit."), shown
 
 
-def _since(talk: Talk, began: str, at: str, stop: Callable[[], bool]) -> str:
+def _since(talk: Talk, began: str, at: str, stop: Callable[[], bool]) -> list[Show]:
     snapshots = talk.session.parts.checkpoints.snapshots
     if snapshots is None:
         raise Refused("Snapshots of files are not kept any more.")
-    shown = snapshots.show(began, snapshots.take(stop).tree, _MOST, at)
-    return f"Since the session began:\n{shown}" if shown else ""
+    return snapshots.compare(began, snapshots.take(stop).tree, at)
 
 
-async def _stoppable(work: Callable[[Callable[[], bool]], str]) -> str:
+async def _stoppable(work: Callable[[Callable[[], bool]], list[Show]]) -> list[Show]:
     """In a thread, which ends soon after whoever waits for it was stopped."""
     stop = threading.Event()
     try:
@@ -98,7 +112,7 @@ async def _stoppable(work: Callable[[Callable[[], bool]], str]) -> str:
         stop.set()
 
 
-async def _uncommitted(workspace: Workspace, at: str) -> str:
+async def _uncommitted(workspace: Workspace, at: str) -> list[Show]:
     from minicode.workspace.git import git_problem, run_git
 
     where = ["--", at or "."]
@@ -109,8 +123,15 @@ async def _uncommitted(workspace: Workspace, at: str) -> str:
     if changed.code or changed.ended:
         raise Refused(git_problem(changed))
     names = [os.fsdecode(name) for name in new.output.split(b"\0") if name]
-    listed = [f"new: {name}" for name in names[:_NAMED]]
+    listed = [Line(f"new: {name}") for name in names[:_NAMED]]
     if len(names) > _NAMED:
-        listed.append(f"and {count(len(names) - _NAMED, 'more new file')}")
-    text = "\n".join(filter(None, [clip(changed.output.decode("utf-8", "replace").rstrip(), _MOST), *listed]))
-    return f"Since the last commit:\n{text}" if text else "Nothing differs from the last commit."
+        listed.append(Line(f"and {count(len(names) - _NAMED, 'more new file')}"))
+    return [*_by_file(changed.output.decode("utf-8", "replace").rstrip("\n")), *listed]
+
+
+def _by_file(text: str) -> Iterator[Diff]:
+    """What git printed, file by file. A line of a file never begins as the head of one does."""
+    for part in re.split(r"^(?=diff --git )", text, flags=re.MULTILINE):
+        if part:
+            names = re.findall(r"^(?:\+\+\+|---) [ab]/(.*?)\t?$", part.partition("\n@@ ")[0], flags=re.MULTILINE)
+            yield Diff(names[-1] if names else part.partition("\n")[0].rpartition(" b/")[2], part.rstrip("\n"))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from minicode.workspace.code.store import State, Store
 
 T = TypeVar("T")
-AT_ONCE = 32 * 2**20  # bytes that one call parses: some ten seconds
+AT_ONCE, GLANCES = 32 * 2**20, 96 * 2**20  # bytes that one call parses or glances at: some ten seconds
 _PUT = 200  # files in one transaction
 _WORTH_A_WORD = 2 * 2**20  # bytes to be parsed
 _ASIDE = frozenset(
@@ -95,10 +95,11 @@ async def update(
     paths: Iterable[str],
     *,
     whole: bool = False,
-    most: int = AT_ONCE,
+    most: int = 0,
     say: Callable[[str], None] = lambda text: None,
 ) -> News:
-    """Have the store know of these files. whole: and of no others. most: bytes that are parsed."""
+    """Have the store know of these files. whole: and of no others, but only at a glance. most: bytes that are read."""
+    most = most or (GLANCES if whole else AT_ONCE)
     files, changed, gone = await asyncio.to_thread(_compare, store, paths, whole)
     if gone:
         await asyncio.to_thread(store.drop, gone)
@@ -114,7 +115,8 @@ async def update(
     done: list[tuple[str, State, Parsed | None]] = []
     same: list[tuple[str, State]] = []
     crashed, answered = [], 0
-    async with aclosing(parse(workspace, [(path, state.digest) for path, state in chosen.items()])) as answers:
+    known = [(path, state.digest) for path, state in chosen.items()]
+    async with aclosing(parse(workspace, known, symbols=not whole)) as answers:
         async for path, fate in answers:
             answered += 1
             state = chosen[path]
@@ -124,9 +126,9 @@ async def update(
                 done.append((path, state, fate if isinstance(fate, Parsed) else None))
                 crashed += [path] if fate == "crashed" else []
             if len(done) >= _PUT:
-                await asyncio.to_thread(store.put, done)
+                await asyncio.to_thread(store.put, done, not whole)
                 done = []
-    await asyncio.to_thread(store.put, done)
+    await asyncio.to_thread(store.put, done, not whole)
     await asyncio.to_thread(store.same, same)
     return News(files, len(changed) - answered, tuple(crashed))
 

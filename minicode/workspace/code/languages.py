@@ -1,6 +1,6 @@
-"""The languages whose symbols are seen: their files, their grammars, and the queries that find names in them.
+"""The languages whose symbols are seen: their files, their grammars, and the queries that find definitions in them.
 
-In a query the name of a definition is captured as its kind, and the name of something used as `ref`.
+In a query the name of a definition is captured as its kind.
 """
 
 from __future__ import annotations
@@ -14,12 +14,6 @@ _PYTHON = """
 (class_definition name: (identifier) @class)
 (function_definition name: (identifier) @function)
 (module (expression_statement (assignment left: (identifier) @variable)))
-(call function: [(identifier) @ref (attribute attribute: (identifier) @ref)])
-(class_definition superclasses: (argument_list [(identifier) @ref (attribute attribute: (identifier) @ref)]))
-(import_from_statement name: [(dotted_name (identifier) @ref) (aliased_import name: (dotted_name (identifier) @ref))])
-(decorator [(identifier) @ref (attribute attribute: (identifier) @ref)])
-(type (identifier) @ref)
-(except_clause value: (identifier) @ref)
 """
 _SCRIPT = """
 (function_declaration name: (identifier) @function)
@@ -30,19 +24,10 @@ _SCRIPT = """
     value: [(object) (array) (string) (number) (call_expression) (new_expression)])))
 (program (export_statement (lexical_declaration (variable_declarator name: (identifier) @variable
     value: [(object) (array) (string) (number) (call_expression) (new_expression)]))))
-(call_expression function: [(identifier) @ref (member_expression property: (property_identifier) @ref)])
-(new_expression constructor: (identifier) @ref)
-(import_specifier name: (identifier) @ref)
-(import_clause (identifier) @ref)
 """
 _JAVASCRIPT = f"""{_SCRIPT}
 (class_declaration name: (identifier) @class)
-(class_heritage (identifier) @ref)
 (field_definition property: (property_identifier) @method value: [(arrow_function) (function_expression)])
-"""
-_JSX = """
-(jsx_opening_element name: (identifier) @ref)
-(jsx_self_closing_element name: (identifier) @ref)
 """
 _TYPESCRIPT = f"""{_SCRIPT}
 (class_declaration name: (type_identifier) @class)
@@ -55,11 +40,6 @@ _TYPESCRIPT = f"""{_SCRIPT}
 (method_signature name: (property_identifier) @method)
 (abstract_method_signature name: (property_identifier) @method)
 (public_field_definition name: (property_identifier) @method value: [(arrow_function) (function_expression)])
-(extends_clause value: (identifier) @ref)
-(type_annotation (type_identifier) @ref)
-(type_arguments (type_identifier) @ref)
-(implements_clause (type_identifier) @ref)
-(generic_type name: (type_identifier) @ref)
 """
 _GO = """
 (function_declaration name: (identifier) @function)
@@ -68,11 +48,6 @@ _GO = """
 (type_alias name: (type_identifier) @type)
 (source_file (const_declaration (const_spec name: (identifier) @variable)))
 (source_file (var_declaration (var_spec name: (identifier) @variable)))
-(call_expression function: [(identifier) @ref (selector_expression field: (field_identifier) @ref)])
-(composite_literal type: [(type_identifier) @ref (qualified_type name: (type_identifier) @ref)])
-(parameter_declaration type: [(type_identifier) @ref (pointer_type (type_identifier) @ref)
-    (qualified_type name: (type_identifier) @ref) (pointer_type (qualified_type name: (type_identifier) @ref))])
-(field_declaration type: [(type_identifier) @ref (pointer_type (type_identifier) @ref)])
 """
 _RUST = """
 (function_item name: (identifier) @function)
@@ -86,16 +61,6 @@ _RUST = """
 (mod_item name: (identifier) @module)
 (macro_definition name: (identifier) @macro)
 (source_file [(const_item name: (identifier) @variable) (static_item name: (identifier) @variable)])
-(call_expression function: [(identifier) @ref (scoped_identifier name: (identifier) @ref)
-    (field_expression field: (field_identifier) @ref)])
-(scoped_identifier path: (identifier) @ref)
-(macro_invocation macro: (identifier) @ref)
-(parameter type: [(type_identifier) @ref (reference_type type: (type_identifier) @ref)])
-(field_declaration type: (type_identifier) @ref)
-(struct_expression name: (type_identifier) @ref)
-(impl_item trait: (type_identifier) @ref)
-(use_list (identifier) @ref)
-(use_declaration argument: (scoped_identifier name: (identifier) @ref))
 """
 _JAVA = """
 (class_declaration name: (identifier) @class)
@@ -105,13 +70,6 @@ _JAVA = """
 (enum_declaration name: (identifier) @enum)
 (method_declaration name: (identifier) @method)
 (constructor_declaration name: (identifier) @method)
-(method_invocation name: (identifier) @ref)
-(object_creation_expression type: [(type_identifier) @ref (generic_type (type_identifier) @ref)])
-(superclass (type_identifier) @ref)
-(type_list (type_identifier) @ref)
-(formal_parameter type: (type_identifier) @ref)
-(field_declaration type: (type_identifier) @ref)
-(local_variable_declaration type: (type_identifier) @ref)
 """
 _C = """
 (function_definition declarator: (function_declarator declarator: (identifier) @function))
@@ -123,10 +81,6 @@ _C = """
 (type_definition declarator: (type_identifier) @type)
 (preproc_function_def name: (identifier) @macro)
 (translation_unit (declaration declarator: (init_declarator declarator: (identifier) @variable)))
-(call_expression function: [(identifier) @ref (field_expression field: (field_identifier) @ref)])
-(parameter_declaration type: [(type_identifier) @ref (struct_specifier name: (type_identifier) @ref)])
-(declaration type: [(type_identifier) @ref (struct_specifier name: (type_identifier) @ref)])
-(field_declaration type: [(type_identifier) @ref (struct_specifier name: (type_identifier) @ref)])
 """
 _CPP = f"""{_C}
 (class_specifier name: (type_identifier) @class body: (_))
@@ -139,9 +93,6 @@ _CPP = f"""{_C}
     [(identifier) (field_identifier) (qualified_identifier) (operator_name)] @method)))
 (field_declaration declarator: (function_declarator declarator: (field_identifier) @method))
 (alias_declaration name: (type_identifier) @type)
-(call_expression function: (qualified_identifier name: (identifier) @ref))
-(base_class_clause (type_identifier) @ref)
-(new_expression type: (type_identifier) @ref)
 """
 _C_SHARP = """
 (class_declaration name: (identifier) @class)
@@ -155,11 +106,6 @@ _C_SHARP = """
 (constructor_declaration name: (identifier) @method)
 (property_declaration name: (identifier) @property)
 (local_function_statement name: (identifier) @function)
-(invocation_expression function: [(identifier) @ref (member_access_expression name: (identifier) @ref)])
-(object_creation_expression type: (identifier) @ref)
-(base_list (identifier) @ref)
-(variable_declaration type: (identifier) @ref)
-(parameter type: (identifier) @ref)
 """
 _RUBY = """
 (class name: [(constant) (scope_resolution)] @class)
@@ -167,10 +113,6 @@ _RUBY = """
 (method name: (_) @method)
 (singleton_method name: (_) @method)
 (program (assignment left: (constant) @variable))
-(call method: (identifier) @ref)
-(call receiver: (constant) @ref)
-(superclass (constant) @ref)
-(argument_list (constant) @ref)
 """
 _PHP = """
 (class_declaration name: (name) @class)
@@ -179,26 +121,15 @@ _PHP = """
 (enum_declaration name: (name) @enum)
 (function_definition name: (name) @function)
 (method_declaration name: (name) @method)
-(function_call_expression function: [(name) @ref (qualified_name (name) @ref)])
-(member_call_expression name: (name) @ref)
-(scoped_call_expression scope: (name) @ref)
-(scoped_call_expression name: (name) @ref)
-(object_creation_expression [(name) @ref (qualified_name (name) @ref)])
-(base_clause (name) @ref)
-(class_interface_clause (name) @ref)
-(named_type (name) @ref)
 """
 _BASH = """
 (function_definition name: (word) @function)
 (program (declaration_command (variable_assignment name: (variable_name) @variable)))
-(command name: (command_name (word) @ref))
 """
 _LUA = """
 (function_declaration name: [(identifier) (dot_index_expression) (method_index_expression)] @function)
 (assignment_statement (variable_list . name: [(identifier) (dot_index_expression)] @function)
     (expression_list . value: (function_definition)))
-(function_call name: [(identifier) @ref (dot_index_expression field: (identifier) @ref)
-    (method_index_expression method: (identifier) @ref)])
 """
 _KOTLIN = """
 (class_declaration name: (identifier) @class)
@@ -206,9 +137,6 @@ _KOTLIN = """
 (function_declaration name: (identifier) @function)
 (type_alias type: (identifier) @type)
 (source_file (property_declaration (variable_declaration (identifier) @variable)))
-(call_expression . (identifier) @ref)
-(call_expression . (navigation_expression (identifier) @ref .))
-(user_type (identifier) @ref)
 """
 _SWIFT = """
 (class_declaration name: [(type_identifier) (user_type)] @class)
@@ -218,9 +146,6 @@ _SWIFT = """
 (init_declaration "init" @function)
 (typealias_declaration name: (type_identifier) @type)
 (source_file (property_declaration (pattern (simple_identifier) @variable)))
-(call_expression . (simple_identifier) @ref)
-(call_expression . (navigation_expression (navigation_suffix (simple_identifier) @ref)))
-(user_type (type_identifier) @ref)
 """
 
 
@@ -238,9 +163,9 @@ class Language(NamedTuple):
 
 LANGUAGES = (
     Language("Python", "tree_sitter_python", "py pyi pyw", _PYTHON),
-    Language("JavaScript", "tree_sitter_javascript", "js jsx mjs cjs", _JAVASCRIPT + _JSX),
+    Language("JavaScript", "tree_sitter_javascript", "js jsx mjs cjs", _JAVASCRIPT),
     Language("TypeScript", "tree_sitter_typescript", "ts mts cts", _TYPESCRIPT, "language_typescript"),
-    Language("TSX", "tree_sitter_typescript", "tsx", _TYPESCRIPT + _JSX, "language_tsx"),
+    Language("TSX", "tree_sitter_typescript", "tsx", _TYPESCRIPT, "language_tsx"),
     Language("Go", "tree_sitter_go", "go", _GO),
     Language("Rust", "tree_sitter_rust", "rs", _RUST),
     Language("Java", "tree_sitter_java", "java", _JAVA),

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import cache
+from heapq import nsmallest
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,6 +28,8 @@ _LINES = 25  # of one file, unless it is in focus
 _SEEDS = 50  # files in focus
 _SMALL = 300  # files that are ranked anew at every change; more of them only if a part has changed
 _PART = 20
+_LAST = re.compile(r"::|[.:]")  # before the part of a name by which it is used
+_AHEAD = 100  # files that are parsed together
 
 
 class Map(NamedTuple):
@@ -62,7 +66,16 @@ async def repo_map(
 
     async def work(store: Store) -> tuple[Map, News]:
         news = await update(workspace, store, paths, whole=True, say=say)
-        return await asyncio.to_thread(_map, workspace, store, news.files, tokens, focus, seen), news
+        files = len(news.files)
+        await asyncio.to_thread(_rank_if_stale, store, files, aside(workspace))
+        where = await asyncio.to_thread(_focus, workspace, store, news.files, focus, seen)
+        page = _Page(workspace, set(where.own))
+        crashed = await _learn(workspace, store, page, where.own)
+        order = await asyncio.to_thread(_order, workspace, store, page, where)
+        while strange := page.fill(order, max(tokens, 1) * BYTES_PER_TOKEN):
+            crashed += await _learn(workspace, store, page, strange)
+        notes = (f"nothing here is called {', '.join(where.strange)}",) if where.strange else ()
+        return Map(page.text(), len(page.chosen), files, notes), news._replace(crashed=news.crashed + crashed)
 
     made, news = await with_store(folder, work)
     show = workspace.folder.show
@@ -70,27 +83,27 @@ async def repo_map(
     return made._replace(notes=tuple(note for note in notes if note))
 
 
-def _map(workspace: Workspace, store: Store, files: Sequence[str], tokens: int, focus: str, seen: Sequence[str]) -> Map:
-    _rank_if_stale(store, len(files), aside(workspace))
-    where = _focus(workspace, store, files, focus, seen)
-    scores = {(path, name): score for path, name, score in store.best(_CANDIDATES)}
+async def _learn(workspace: Workspace, store: Store, page: _Page, paths: Sequence[str]) -> tuple[str, ...]:
+    """Have the page know the symbols of files. Returns those that cannot be parsed."""
+    if not paths:
+        return ()
+    news = await update(workspace, store, paths)
+    page.learn(paths, await asyncio.to_thread(store.parsed, paths))
+    return news.crashed
 
-    def uses(some: Iterable[str]) -> dict[str, Mapping[str, int]]:
-        return {path: parsed.uses for path, parsed in store.parsed(some).items()}
 
-    for place, score in ranking.near(where.seeds, uses, store.definers, aside(workspace)).items():
+def _order(workspace: Workspace, store: Store, page: _Page, where: _Focus) -> list[tuple[str, str]]:
+    """What counts most, by path and name."""
+    scores = store.best()
+    for place, score in ranking.near(where.seeds, store.uses, store.definers, aside(workspace)).items():
         scores[place] = scores.get(place, 0.0) + 2 * score
-    for path, parsed in store.parsed(where.own).items():
-        for symbol in parsed.symbols:
-            place = path, symbol.name
-            scores[place] = scores.get(place, 0.0) + 1 / len(parsed.symbols)
+    for path in where.own:
+        names = page.names(path)
+        for name in names:
+            scores[path, name] = scores.get((path, name), 0.0) + 1 / len(names)
     for place in where.names:
         scores[place] = scores.get(place, 0.0) + 1
-    order = sorted(scores, key=lambda place: (-scores[place], place))
-    page = _Page(workspace, store, set(where.own))
-    page.fill(order, max(tokens, 1) * BYTES_PER_TOKEN)
-    strange = [f"nothing here is called {', '.join(where.strange)}"] if where.strange else []
-    return Map(page.text(), len(page.chosen), len(files), tuple(strange))
+    return sorted(scores, key=lambda place: (-scores[place], place))
 
 
 def _rank_if_stale(store: Store, files: int, aside: Callable[[str], bool]) -> None:
@@ -98,10 +111,15 @@ def _rank_if_stale(store: Store, files: int, aside: Callable[[str], bool]) -> No
     if not changed or (ranked > _SMALL and changed * _PART < ranked):
         return
     definers: defaultdict[str, list[str]] = defaultdict(list)
-    for path, name in store.all_names():
-        definers[name].append(path)
-    linked = {path: ranking.links(path, uses, definers, aside) for path, uses in store.uses()}
-    store.rank(files, ranking.rank(linked))
+    for path, names in store.all_names():
+        for name in names:
+            definers[name].append(path)
+    known = cache(aside)
+    linked = {path: ranking.links(path, uses, definers, known) for path, uses in store.all_uses()}
+    scores = dict.fromkeys(((path, name) for name, paths in definers.items() for path in paths), 0.0)
+    scores |= ranking.rank(linked)
+    best = nsmallest(_CANDIDATES, ((-score, *place) for place, score in scores.items()))
+    store.rank(files, ((path, name, -score) for score, path, name in best))
 
 
 def _focus(workspace: Workspace, store: Store, files: Sequence[str], focus: str, seen: Sequence[str]) -> _Focus:
@@ -129,37 +147,48 @@ def _focus(workspace: Workspace, store: Store, files: Sequence[str], focus: str,
 class _Page:
     """Definitions are put on it, the most important first, until it is full."""
 
-    def __init__(self, workspace: Workspace, store: Store, own: set[str]) -> None:
+    def __init__(self, workspace: Workspace, own: set[str]) -> None:
         self.chosen: dict[str, set[Nested]] = {}
-        self._show, self._store, self._own = workspace.folder.show, store, own
+        self._show, self._own = cache(lambda path: workspace.folder.show(Path(path))), own
         self._known: dict[str, dict[str, list[Nested]]] = {}
 
-    def fill(self, order: Iterable[tuple[str, str]], most: int) -> None:
+    def learn(self, paths: Iterable[str], code: Mapping[str, Parsed]) -> None:
+        """What these files define; nothing, if they are not among the code."""
+        for path in paths:
+            by_name: dict[str, list[Nested]] = {}
+            for one in nested(code[path].symbols if path in code else ()):
+                if not one.local:
+                    by_name.setdefault(_LAST.split(one.symbol.name)[-1], []).append(one)
+            self._known[path] = by_name
+
+    def names(self, path: str) -> Collection[str]:
+        """What a file that is known defines."""
+        return self._known[path]
+
+    def fill(self, order: Sequence[tuple[str, str]], most: int) -> list[str]:
+        """Returns the files that have to be known first, some more than that, since few at a time are dear."""
+        self.chosen = {}
         size = 0
-        for path, name in order:
+        for at, (path, name) in enumerate(order):
+            if path not in self._known:
+                strange = dict.fromkeys(path for path, _ in order[at:] if path not in self._known)
+                return list(strange)[:_AHEAD]
             there = self.chosen.get(path, set())
             if len(there) >= _LINES and path not in self._own:
                 continue
-            more = {one for found in self._named(path, name) for one in self._with_outer(path, found)} - there
+            named = self._known[path].get(name, ())[:_NAMESAKES]
+            more = {one for found in named for one in self._with_outer(found)} - there
             if not more:
                 continue
             size += sum(len(self._line(one).encode("utf-8", "replace")) + 1 for one in more)
-            size += 0 if there else len(self._show(Path(path)).encode("utf-8", "replace")) + 2
+            size += 0 if there else len(self._show(path).encode("utf-8", "replace")) + 2
             if size > most:
-                return
+                break
             self.chosen.setdefault(path, set()).update(more)
+        return []
 
-    def _named(self, path: str, name: str) -> list[Nested]:
-        if path not in self._known:
-            parsed = self._store.parsed([path]).get(path, Parsed(""))
-            by_name: dict[str, list[Nested]] = {}
-            for one in nested(parsed.symbols):
-                if not one.local:
-                    by_name.setdefault(one.symbol.name, []).append(one)
-            self._known[path] = by_name
-        return self._known[path].get(name, [])[:_NAMESAKES]
-
-    def _with_outer(self, path: str, found: Nested) -> list[Nested]:
+    @staticmethod
+    def _with_outer(found: Nested) -> list[Nested]:
         return [*(Nested(outer, found.outer[:depth]) for depth, outer in enumerate(found.outer)), found]
 
     @staticmethod
@@ -170,5 +199,5 @@ class _Page:
         parts = []
         for path, there in self.chosen.items():
             lines = [self._line(one) for one in sorted(there, key=lambda one: (one.symbol.row, len(one.outer)))]
-            parts.append("\n".join([f"{self._show(Path(path))}:", *lines]))
+            parts.append("\n".join([f"{self._show(path)}:", *lines]))
         return "\n".join(parts)

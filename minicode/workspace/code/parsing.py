@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from minicode.sandbox.policy import LOOK
 from minicode.text import clean
+from minicode.workspace.code.hints import HINTS
 from minicode.workspace.code.languages import binding, language_of, library
 from minicode.workspace.code.symbols import Parsed, Symbol
 from minicode.workspace.folder import Refused
@@ -21,7 +22,7 @@ from minicode.workspace.workspace import Workspace
 MOST_BYTES = 400_000  # of a file: what is larger is data or was written by a program
 _FILE_SECONDS = 5.0  # of CPU
 _MEMORY = 2**30
-_BATCH = 500  # files for one child
+_BATCH, _GLANCES = 500, 2_500  # files for one child, with their symbols and without
 _OUTPUT = 64 * 2**20
 _CRASHES = 3  # in a row, without a word between: then it is not the files' fault
 _CHILD = Path(__file__).with_name("child.py")
@@ -32,11 +33,16 @@ Fate = Parsed | Literal["same", "closed", "other", "crashed"]
 
 
 async def parse(
-    workspace: Workspace, files: Sequence[tuple[str, str]], *, seconds: float = 60.0, each: float = _FILE_SECONDS
+    workspace: Workspace,
+    files: Sequence[tuple[str, str]],
+    *,
+    symbols: bool = True,
+    seconds: float = 60.0,
+    each: float = _FILE_SECONDS,
 ) -> AsyncGenerator[tuple[str, Fate]]:
     """What becomes of each file, given with the digest of it that is known or "". Those that there is no time for, and
-    those that there is no grammar for, are not among them. each: seconds of CPU for one file. Raises Refused if nothing
-    can be parsed here.
+    those that there is no grammar for, are not among them. symbols: False for a glance, which finds none. each: seconds
+    of CPU for one file. Raises Refused if nothing can be parsed here.
     """
     able = [(path, known) for path, known in files if (language := language_of(path)) and binding(language)]
     able.sort(key=lambda file: file[0].rpartition(".")[2])  # a child loads few grammars
@@ -45,9 +51,10 @@ async def parse(
 
     async def work(batch: Sequence[tuple[str, str]]) -> list[tuple[str, Fate]]:
         async with slots:
-            return await _parse(workspace, batch, until, each)
+            return await _parse(workspace, batch, symbols, until, each)
 
-    tasks = [asyncio.create_task(work(able[at : at + _BATCH])) for at in range(0, len(able), _BATCH)]
+    size = _BATCH if symbols else _GLANCES
+    tasks = [asyncio.create_task(work(able[at : at + size])) for at in range(0, len(able), size)]
     try:
         for done in asyncio.as_completed(tasks):
             for answer in await done:
@@ -59,7 +66,7 @@ async def parse(
 
 
 async def _parse(
-    workspace: Workspace, files: Sequence[tuple[str, str]], until: float, each: float
+    workspace: Workspace, files: Sequence[tuple[str, str]], symbols: bool, until: float, each: float
 ) -> list[tuple[str, Fate]]:
     answers: list[tuple[str, Fate]] = []
     crashes = 0
@@ -70,12 +77,12 @@ async def _parse(
             workspace.root,
             seconds=left,
             grant=LOOK._replace(unread=workspace.processes.grant.unread),
-            stdin=_job(rest, each),
+            stdin=_job(rest, symbols, each),
             errors_apart=True,
             keep=_OUTPUT,
         )
         lines = finished.output[: finished.beginning].split(b"\n")[:-1]
-        answers += [(path, _read(line)) for (path, _), line in zip(rest, lines, strict=False)]
+        answers += await asyncio.to_thread(_read, rest, lines)
         if finished.ended == "time" or len(lines) == len(rest):
             break
         crashes = 0 if lines else crashes + 1
@@ -86,19 +93,20 @@ async def _parse(
     return answers
 
 
-def _job(files: Sequence[tuple[str, str]], each: float) -> bytes:
+def _job(files: Sequence[tuple[str, str]], symbols: bool, each: float) -> bytes:
     jobs = []
-    languages: dict[str, list[str]] = {}
+    languages: dict[str, tuple[object, ...]] = {}
     for path, known in files:
         language = language_of(path)
         assert language is not None
         name, module, _, query, function, _ = language
-        languages.setdefault(name, [binding(language), module, function, query])
+        languages[name] = (binding(language), module, function, query), HINTS[name]
         jobs.append((path, name, known))
     job = {
         "library": library(),
         "languages": languages,
         "files": jobs,
+        "parse": symbols,
         "most": MOST_BYTES,
         "seconds": each,
         "memory": _MEMORY,
@@ -106,11 +114,15 @@ def _job(files: Sequence[tuple[str, str]], each: float) -> bytes:
     return json.dumps(job).encode()  # in ASCII: what is no UTF-8 in a name survives
 
 
-def _read(line: bytes) -> Fate:
+def _read(files: Sequence[tuple[str, str]], lines: Sequence[bytes]) -> list[tuple[str, Fate]]:
+    return [(path, _fate(line)) for (path, _), line in zip(files, lines, strict=False)]
+
+
+def _fate(line: bytes) -> Fate:
     answer: Any = json.loads(line)
     if answer is None:
         return "closed"
     if isinstance(answer, bool):
         return "same" if answer else "other"
-    digest, symbols, uses = answer
-    return Parsed(digest, tuple(Symbol(*symbol) for symbol in symbols), uses)
+    digest, names, uses, symbols = answer
+    return Parsed(digest, tuple(Symbol(*symbol) for symbol in symbols or ()), names, uses)

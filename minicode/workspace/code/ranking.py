@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import sqrt
+from operator import mul
 
 _DAMPING, _ROUNDS = 0.85, 15
 _COMMON = 12  # files that define a name, from which on it says nothing about whose is meant
@@ -57,23 +58,18 @@ def rank(linked: Mapping[str, Links]) -> Links:
     if not linked:
         return {}
     number = {path: at for at, path in enumerate(linked)}
-    edges: list[list[tuple[int, float]]] = []
-    for path in linked:
-        weights: defaultdict[int, float] = defaultdict(float)
-        for (other, _), weight in linked[path].items():
-            if other in number:
-                weights[number[other]] += weight
-        edges.append(list(weights.items()))
-    whole = [sum(weight for _, weight in out) for out in edges]
-    count = len(number)
-    ranks = [1 / count] * count
+    whole = [0.0] * len(number)
+    edges: list[defaultdict[int, float]] = [defaultdict(float) for _ in number]  # for each file, from those that use it
+    for at, links in enumerate(linked.values()):
+        for (other, _), weight in links.items():
+            if (there := number.get(other)) is not None:
+                edges[there][at] += weight
+                whole[at] += weight
+    into = [(tuple(sources), tuple(sources.values())) for sources in edges]
+    ranks = [1 / len(number)] * len(number)
     for _ in range(_ROUNDS):
-        lost = 1 - sum(rank * used for rank, used in zip(ranks, whole, strict=True))
-        fresh = [(1 - _DAMPING + _DAMPING * lost) / count] * count
-        for rank, out in zip(ranks, edges, strict=True):
-            for at, weight in out:
-                fresh[at] += _DAMPING * rank * weight
-        ranks = fresh
+        rest = (1 - _DAMPING + _DAMPING * (1 - sum(map(mul, ranks, whole)))) / len(number)
+        ranks = [rest + _DAMPING * sum(map(mul, map(ranks.__getitem__, some), weights)) for some, weights in into]
     scores: defaultdict[tuple[str, str], float] = defaultdict(float)
     for path, rank in zip(linked, ranks, strict=True):
         for place, weight in linked[path].items():

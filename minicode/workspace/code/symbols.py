@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 _TIES = (("::", "."), ("#", "."), ("/", "."), (":", "."))  # how a part of something is written elsewhere
@@ -20,11 +20,20 @@ class Symbol(NamedTuple):
 
 
 class Parsed(NamedTuple):
-    """A file's code. digest: of its content. symbols: as they come in it. uses: how often other names are used."""
+    """A file's code. digest: of its content. symbols: as they come in it. names: what it probably defines at a glance,
+    with spaces between. uses: other names that it probably uses, each with how often, likewise.
+    """
 
     digest: str
     symbols: tuple[Symbol, ...] = ()
-    uses: Mapping[str, int] = {}
+    names: str = ""
+    uses: str = ""
+
+
+def counted(uses: str) -> dict[str, int]:
+    """How often each name is used. The text is kept as it came: there can be very much of it."""
+    words = uses.split(" ") if uses else []
+    return dict(zip(words[::2], map(int, words[1::2]), strict=True))
 
 
 class Nested(NamedTuple):

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import NamedTuple
 
 from minicode.errors import StorageError
+from minicode.show import Show
 from minicode.workspace.folder import Refused, refusal
 from minicode.workspace.snapshots.index import load_index, save_index
 from minicode.workspace.snapshots.looking import Sig
@@ -98,9 +99,18 @@ class Snapshots:
         from minicode.workspace.snapshots.changes import describe
 
         with self._busy, self._reading() as store:
-            changes = differences(store.tree, store.top(before), store.top(after))
-            wanted = (c for c in changes if not at or c.path == at or _is_inside(c.path, at))
-            return describe(wanted, store.get, self._short, limit)
+            return describe(self._between(store, before, after, at), store.get, self._short, limit)
+
+    def compare(self, before: str, after: str, at: str = "") -> list[Show]:
+        """The difference as blocks, which are not cleaned. at: as in `show`."""
+        from minicode.workspace.snapshots.changes import blocks
+
+        with self._busy, self._reading() as store:
+            return blocks(self._between(store, before, after, at), store.get, self._short)
+
+    def _between(self, store: Store, before: str, after: str, at: str) -> list[Change]:
+        changes = differences(store.tree, store.top(before), store.top(after))
+        return [c for c in changes if not at or c.path == at or _is_inside(c.path, at)]
 
     def conflicts(self, to: str, last: str) -> tuple[str, ...]:
         """The paths for which `restore` would refuse."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from minicode.workspace.folder import Refused
 from minicode.workspace.processes import Finished
-from minicode.workspace.testing.outcome import REPORT, Outcome, Ran, Task
+from minicode.workspace.testing.outcome import REPORT, Outcome, Ran, Task, seconds_of
 
 _KINDS = {"pass": "passed", "fail": "failed", "skip": "skipped"}
 _AT = r"^\s+([^\s:]+\.go):(\d+): ?(.*)"
@@ -90,7 +90,7 @@ def _take(task: Task, seen: _Seen, event: dict[str, object]) -> None:
     elif action == "run":
         seen.outcomes[name] = Outcome(name, "started")
     elif action in _KINDS and "::" in name:
-        seconds = float(str(event.get("Elapsed") or 0))
+        seconds = seconds_of(event.get("Elapsed"))
         told = _told(task, seen, name) if action == "fail" else ("", "")
         seen.outcomes[name] = Outcome(name, _KINDS[action], *told, seconds)
     elif action == "fail" and not any(o.kind in ("failed", "started") for o in _inside(seen, package)):

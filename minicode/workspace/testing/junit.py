@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from minicode.workspace.folder import Refused
-from minicode.workspace.testing.outcome import Outcome, Task
+from minicode.workspace.testing.outcome import Outcome, Task, seconds_of
 
 MOST_FILES = 300
 _MOST_BYTES = 32 * 2**20  # of all files
@@ -85,7 +85,9 @@ class _Reader:
             test = "::".join(filter(None, (owner, case.get("name", "?"))))
             bad = self._kind in ("failed", "error")
             message = (self._message or self._words.strip())[:_LONGEST] if bad else ""
-            self.found.append(Outcome(test, self._kind, _place(case, self._words) if bad else "", message, _took(case)))
+            place = _place(case, self._words) if bad else ""
+            seconds = seconds_of(case.get("time", "").replace(",", ""))
+            self.found.append(Outcome(test, self._kind, place, message, seconds))
 
 
 def _place(case: dict[str, str], words: str) -> str:
@@ -95,13 +97,6 @@ def _place(case: dict[str, str], words: str) -> str:
     owner = (case.get("classname") or "").rpartition(".")[2]
     found = re.search(rf"\(({re.escape(owner)}\.\w+:\d+)\)", words) if owner else None
     return found[1] if found else ""
-
-
-def _took(case: dict[str, str]) -> float:
-    try:
-        return float(case.get("time", "0").replace(",", ""))
-    except ValueError:
-        return 0.0
 
 
 def left_behind(task: Task, since: float) -> tuple[list[Outcome], list[str]]:

@@ -7,13 +7,14 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from minicode.text import clean_output
 from minicode.workspace.folder import Refused
 from minicode.workspace.processes import Finished
-from minicode.workspace.testing.outcome import Outcome, Ran, Task, held, read
+from minicode.workspace.testing.outcome import Outcome, Ran, Task, held, read, seconds_of
 from minicode.workspace.workspace import Workspace
 
 _REPORTER = Path(__file__).with_name("node_child.mjs")
@@ -24,11 +25,12 @@ _TOOLS = {
     "mocha": r"(?:^|[\s/])mocha(?:\s|$)",
     "node": r"\s--test(?:\s|$)",
 }
+_BETWEEN = re.compile(r"\s*,?\s*")
 _NO_TEST = r'^echo\s.*no test specified.*exit 1"?$'
 _FRAME = r"^\s+at (?:.*?\()?((?:file://)?[^()\s][^()\n]*?):(\d+):\d+\)?$"
 # As the runners behind npm print failed tests, and numbers of passed ones.
 _FAILED = r"^\s*(?:✖|✗|×|✕|not ok \d+ -) (.+?)(?: \(\d[\d.]* ?ms\))?$"
-_PASSED = r"^(?:#|ℹ) pass (\d+)|^Tests:.*?(\d+) passed|^\s+(\d+) passing"
+_PASSED = r"^(?:#|ℹ) pass (\d{1,9})\b|^Tests:.*?\b(\d{1,9}) passed|^\s+(\d{1,9}) passing"
 
 
 def script_of(workspace: Workspace, folder: Path) -> str:
@@ -42,7 +44,7 @@ def script_of(workspace: Workspace, folder: Path) -> str:
 
 
 async def run(task: Task) -> Ran:
-    npm, script = task.program("npm"), script_of(task.workspace, task.folder)
+    npm, script = task.program("npm"), await asyncio.to_thread(script_of, task.workspace, task.folder)
     if not script:
         raise Refused(f"{task.shown(str(task.folder / 'package.json'))} has no test script.")
     last = re.split(_LAST, script)[-1]
@@ -58,12 +60,11 @@ async def run(task: Task) -> Ran:
             environment["NODE_OPTIONS"] = f"{usual} --test-reporter=spec --test-reporter-destination=stdout {mine}"
         argv = [npm, "test", "--silent", *(["--", *words] if words else [])]
         finished = await task.run(argv, environment)
-        report = read(files[0]).decode("utf-8", "replace")
-    return await asyncio.to_thread(_ran, task, tool, finished, report)
+        return await asyncio.to_thread(_ran, task, tool, finished, files[0])
 
 
-def _ran(task: Task, tool: str, finished: Finished, report: str) -> Ran:
-    reader = _READERS.get(tool)
+def _ran(task: Task, tool: str, finished: Finished, file: IO[bytes]) -> Ran:
+    reader, report = _READERS.get(tool), read(file).decode("utf-8", "replace")
     outcomes = _sound(task, report, reader) if reader else None
     if outcomes is None or not (outcomes or finished.code == 0):
         outcomes = list(_printed(clean_output(finished.output)))
@@ -115,19 +116,31 @@ def _sound(task: Task, report: str, reader: Callable[[Task, str], Iterator[Outco
     """None for a report that is not there, not whole, or not of the kind it should be: a test may have written it."""
     try:
         return list(reader(task, report))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
+
+
+def _items(report: str, name: str) -> Iterator[Any]:
+    """Those of a list in an object of JSON, one by one: while it parses, Python lets no other thread work."""
+    begin = re.search(rf'"{name}"\s*:\s*\[\s*', report)  # in a text the quotes would be escaped
+    if begin is None:
+        raise KeyError(name)
+    decode, at = json.JSONDecoder().raw_decode, begin.end()
+    while report[at : at + 1] != "]":
+        item, at = decode(report, at)
+        yield item
+        at = _BETWEEN.match(report, at).end()  # type: ignore[union-attr]
 
 
 def _jest(task: Task, report: str) -> Iterator[Outcome]:
     """As jest and vitest write it."""
     kinds = {"passed": "passed", "failed": "failed"}
-    for suite in json.loads(report)["testResults"]:
+    for suite in _items(report, "testResults"):
         file = task.shown(str(suite["name"]))
         for test in suite["assertionResults"]:
             name = "::".join([file, *map(str, test["ancestorTitles"]), str(test["title"])])
             whole = "\n".join(map(str, test.get("failureMessages") or ()))
-            seconds = float(test.get("duration") or 0) / 1000
+            seconds = seconds_of(test.get("duration"), 1e-3)
             yield Outcome(name, kinds.get(test["status"], "skipped"), *_told(task, whole), seconds)
         if suite["status"] == "failed" and not any(t["status"] == "failed" for t in suite["assertionResults"]):
             message = re.sub(r"^\s*● .*\n+", "", str(suite.get("message") or "")).strip()
@@ -135,13 +148,13 @@ def _jest(task: Task, report: str) -> Iterator[Outcome]:
 
 
 def _mocha(task: Task, report: str) -> Iterator[Outcome]:
-    found = json.loads(report)
-    pending = {(test["file"], test["fullTitle"]) for test in found["pending"]}
-    for test in [*found["tests"], *(test for test in found["failures"] if test.get("title", "").startswith('"'))]:
+    pending = {(test["file"], test["fullTitle"]) for test in _items(report, "pending")}
+    hooks = (test for test in _items(report, "failures") if test.get("title", "").startswith('"'))
+    for test in chain(_items(report, "tests"), hooks):
         name = f"{task.shown(str(test['file']))}::{test['fullTitle']}"
         whole = str(test["err"].get("stack") or test["err"].get("message") or "")
         kind = "failed" if test["err"] else "skipped" if (test["file"], test["fullTitle"]) in pending else "passed"
-        yield Outcome(name, kind, *_told(task, whole), float(test.get("duration") or 0) / 1000)
+        yield Outcome(name, kind, *_told(task, whole), seconds_of(test.get("duration"), 1e-3))
 
 
 def _node(task: Task, report: str) -> Iterator[Outcome]:
@@ -167,7 +180,7 @@ def _node(task: Task, report: str) -> Iterator[Outcome]:
         if kind == "suite":  # its tests have said it
             continue
         done = "failed" if event == "test:fail" else "skipped" if left else "passed"
-        yield Outcome(test, done, _place(task, str(stack)), str(message), float(took or 0) / 1000)
+        yield Outcome(test, done, _place(task, str(stack)), str(message), seconds_of(took, 1e-3))
     # Of those that never ended, the innermost.
     yield from (one for test, one in started.items() if not any(other.startswith(f"{test}::") for other in started))
 

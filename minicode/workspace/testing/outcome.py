@@ -14,6 +14,7 @@ from minicode.workspace.workspace import Workspace
 
 REPORT = 32 * 2**20  # bytes of a report that are read: some hundred thousand tests
 BAD = ("failed", "error")
+_LONGEST = 1e7  # seconds that a test can take
 _RANK = {"started": 0, "skipped": 1, "passed": 2, "failed": 3, "error": 3}
 
 
@@ -94,6 +95,16 @@ def worst(outcomes: Iterable[Outcome]) -> dict[str, Outcome]:
         if known is None or _RANK.get(outcome.kind, 0) > _RANK.get(known.kind, 0):
             found[outcome.test] = outcome
     return found
+
+
+def seconds_of(told: object, unit: float = 1.0) -> float:
+    """What a report says that a test took, in seconds. unit: of what it says. 0 for what cannot be: a test may have
+    written the report."""
+    try:
+        seconds = float(str(told)) * unit
+    except ValueError:
+        return 0.0
+    return seconds if 0 <= seconds <= _LONGEST else 0.0
 
 
 def named(test: str) -> str:

@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from minicode.text import clean_output
 from minicode.workspace.folder import Refused
 from minicode.workspace.processes import Finished
 from minicode.workspace.pythons import find_pythons
-from minicode.workspace.testing.outcome import Outcome, Ran, Task, held, read
+from minicode.workspace.testing.outcome import Outcome, Ran, Task, held, read, seconds_of
 from minicode.workspace.workspace import Workspace
 
 PLUGIN = "_minicode_test_report"
@@ -26,6 +27,8 @@ _MISSING = b"No module named pytest"
 # Where a project may say how its tests are run; only what it says itself makes them run side by side.
 _SAYING = ("pyproject.toml", "tox.ini", "noxfile.py", "Makefile", "justfile", "AGENTS.md", "CONTRIBUTING.md")
 _PARALLEL = r"pytest\b[^\n|;&]*?\s(?:-n[ =]?|--numprocesses[ =])(auto|logical|[1-9]\d?)\b([^\n|;&]*)"
+# What pytest prints for each test: the report says it better.
+_PROGRESS = r"(?m)^[.FEsxXR]+(?: +\[ *\d+%\])?(?:\n|\Z)"
 _DIST = r"--dist[ =](\w+)"
 
 
@@ -100,7 +103,8 @@ def _ran(task: Task, runner: str, command: str, finished: Finished, files: list[
     note = f"{broken} {command.partition(' ')[0]} was used instead." if broken else ""
     if missing and not note:
         note = f"The Python that was used is {command.partition(' ')[0]}: what is missing has to be installed for it."
-    return Ran(runner, command, finished, outcomes, True, None, stuck, note)
+    said = re.sub(_PROGRESS, "", clean_output(finished.output)) if runner == "pytest" else None
+    return Ran(runner, command, finished, outcomes, True, said, stuck, note)
 
 
 def crashed(finished: Finished) -> bool:
@@ -114,8 +118,8 @@ def _outcomes(report: bytes) -> Iterator[Outcome]:
     for line in report.decode("utf-8", "replace").split("\n"):
         try:
             test, kind, place, message, seconds = json.loads(line)
-            outcome = Outcome(str(test), str(kind), str(place), str(message), float(seconds))
-        except (ValueError, TypeError, OverflowError, RecursionError):  # of a killed run, or what a test wrote there
+            outcome = Outcome(str(test), str(kind), str(place), str(message), seconds_of(seconds))
+        except (ValueError, TypeError, RecursionError):  # of a killed run, or what a test wrote there
             continue
         if outcome.kind == "started":
             started.append(outcome)

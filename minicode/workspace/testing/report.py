@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple
 
+from minicode.colours import coloured
 from minicode.show import Line, Output, Show, Tests
 from minicode.text import clean_output, clip, count
 from minicode.workspace.processes import Finished
@@ -17,7 +18,7 @@ NAMED = 40  # failures that are named
 _SHOWN = 500  # that the human can see; nobody reads more
 _OUTPUT = 6000  # bytes of what the runner printed that are told, if there is no better report
 _CRASHED = 1500  # bytes of it, if where it was is known: the rest is frames of the runner
-_LONG = 20.0  # seconds of a run after which its slowest tests are told
+_LONG = 10.0  # seconds of a run after which its slowest tests are told
 _SLOW = 1.0  # seconds of a test that is worth a word then
 _WORTH_KEEPING = 4000  # bytes printed beyond what is told
 
@@ -152,7 +153,10 @@ def shows_of(report: Report) -> tuple[Show, ...]:
 
 
 def _printed(report: Report) -> tuple[Show, ...]:
-    return () if report.good or report.failures or report.flaky else (Output(report.said[-4000:]),)
+    if report.good or report.failures or report.flaky:
+        return ()
+    said = report.said[-4000:]
+    return (Output(said, coloured(report.finished.output, said)),)
 
 
 def _one(failure: Outcome, word: str = "FAILED") -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from minicode.text import clean_output
 from minicode.workspace.obstacles import in_the_way
+from minicode.workspace.processes import Finished
 from minicode.workspace.testing import cargo, commands, golang, node, python
 from minicode.workspace.testing.memory import Failed, recall, remember
 from minicode.workspace.testing.outcome import BAD, Outcome, Ran, Task, worst
@@ -20,6 +22,7 @@ __all__ = ["Report", "detect", "run_command", "run_tests", "shows_of", "text_of"
 
 _AGAIN = 10  # failed tests that are run again by themselves
 _SHORT = 30.0  # seconds of a run after which there is no patience for that
+_WARNED = rb"(?m)^.*PytestCacheWarning.*$"
 _KINDS = {
     "go": golang.run,
     "cargo": cargo.run,
@@ -59,7 +62,7 @@ async def run_tests(
     notes = _beside(project)
     ran: Ran | None = None
     if failed:
-        chosen = _chosen(known, task, project)
+        chosen = await asyncio.to_thread(_chosen, known, task, project)
         if chosen:
             ran = await _by_kind(project, task._replace(tests=chosen), by)
         if ran is None or not (ran.outcomes or ran.finished.ended):
@@ -67,7 +70,7 @@ async def run_tests(
             ran = None
     if ran is None:
         ran = await _by_kind(project, task._replace(seconds=_left(began, seconds)), by)
-    if blocked := in_the_way(ran.finished, workspace.processes.grant):
+    if blocked := in_the_way(_complaint(ran), workspace.processes.grant):
         notes.append(f"If this is why: {blocked}, in bash.")
     flaky = await _again(project, task._replace(words=(), seconds=_left(began, seconds)), ran)
     report = await asyncio.to_thread(_reported, workspace, project, ran, flaky, [*notes, ran.note])
@@ -120,20 +123,32 @@ def _nameable(project: Project, task: Task, runner: str, test: str, *, whole: bo
     return project.kind != "make" and ("::" in test or whole)
 
 
+def _complaint(ran: Ran) -> Finished:
+    """With what failed for its output, where that is known: a runner warns of much that is not why."""
+    bad = [one.message for one in ran.outcomes if one.kind in BAD and one.message] if ran.counted else []
+    output = "\n".join(bad).encode("utf-8", "replace") or re.sub(_WARNED, b"", ran.finished.output)
+    return ran.finished._replace(output=output)
+
+
 async def _again(project: Project, task: Task, ran: Ran) -> frozenset[str]:
     """The failed tests that pass when they are run once more without the others."""
-    finished = ran.finished
-    outcomes = worst(ran.outcomes)
-    failed = [one.test for one in outcomes.values() if one.kind in BAD]
-    unfinished = any(one.kind == "started" for one in outcomes.values())
-    if not 0 < len(failed) <= _AGAIN or finished.ended or finished.seconds > _SHORT or unfinished:
+    if ran.finished.ended or ran.finished.seconds > _SHORT:
         return frozenset()
-    tests = [test for test in failed if _nameable(project, task, ran.runner, test)]
+    tests = await asyncio.to_thread(_worth_another, project, task, ran)
     if not tests:
         return frozenset()
-    seconds = min(task.seconds, max(5.0, 2 * finished.seconds))
+    seconds = min(task.seconds, max(5.0, 2 * ran.finished.seconds))
     second = await _by_kind(project, task._replace(tests=tests, seconds=seconds), ran.runner)
     return frozenset(one.test for one in worst(second.outcomes).values() if one.kind == "passed").intersection(tests)
+
+
+def _worth_another(project: Project, task: Task, ran: Ran) -> list[str]:
+    """The failed tests, if they are few, and each that ran has ended."""
+    outcomes = worst(ran.outcomes)
+    failed = [one.test for one in outcomes.values() if one.kind in BAD]
+    if len(failed) > _AGAIN or any(one.kind == "started" for one in outcomes.values()):
+        return []
+    return [test for test in failed if _nameable(project, task, ran.runner, test)]
 
 
 def _reported(workspace: Workspace, project: Project, ran: Ran, flaky: frozenset[str], notes: list[str]) -> Report:
