@@ -18,6 +18,8 @@ from minicode.show import Line, Show
 from minicode.toolbox import Prepared
 from minicode.toolkit import Result
 
+_MOVED = "It would change something else now than what you said yes to."
+
 
 class Verdict(NamedTuple):
     """What became of a call at the gate. refusal: words for the model, "" if it may run. by: as in `events.Denied`."""
@@ -133,17 +135,11 @@ class Gate:
             )
             return decision._replace(verdict="deny", reason=reason), "nobody"
         wants = "host" if decision.grant.host else "network" if decision.grant.network else ""
-        show = await self._previewed(prepared)
-        waiting = self._waiting[call.id] = asyncio.get_running_loop().create_future()
-        told = asyncio.create_task(self.hooks.notify("permission_prompt", decision.reason))
         name = prepared.tool.name if prepared.tool else call.name
         meant = call._replace(name=name, arguments=dict(prepared.arguments))  # what would run, not what was sent
-        tell(Asked(meant, decision.reason, wants, decision.always, show))
-        try:
-            answer = await waiting
-        finally:
-            del self._waiting[call.id]
-            told.cancel()
+        asked = Asked(meant, decision.reason, wants, decision.always, await self._previewed(prepared))
+        while (answer := await self._put(asked, tell)).allow and (now := await self._previewed(prepared)) != asked.show:
+            asked = asked._replace(reason=f"{_MOVED} {decision.reason}", show=now)
         if not answer.allow:
             words = f"the user said no: {answer.say}" if answer.say else "the user said no. Do not try it another way."
             return decision._replace(verdict="deny", reason=words), "user"
@@ -157,6 +153,19 @@ class Gate:
                     tell(Noted("warning", f"{error} The rule {decision.always} holds for this session only."))
             decision = decision._replace(rule=decision.always)
         return decision._replace(verdict="allow"), "user"
+
+    async def _put(self, asked: Asked, tell: Callable[[Event], None]) -> Answer:
+        """The user's answer, when it is there."""
+        id_ = asked.call.id
+        waiting: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[id_] = waiting
+        told = asyncio.create_task(self.hooks.notify("permission_prompt", asked.reason))
+        tell(asked)
+        try:
+            return await waiting
+        finally:
+            del self._waiting[id_]
+            told.cancel()
 
     async def _previewed(self, prepared: Prepared) -> tuple[Show, ...]:
         """Whatever comes of it, the question is asked."""

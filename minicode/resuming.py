@@ -21,12 +21,18 @@ class Left(NamedTuple):
 
 
 def left(entries: Sequence[Entry]) -> Left:
-    """entries: all of the session. A mode belongs to no branch."""
+    """entries: all of the session: a mode belongs to no branch. To go on in a chosen mode does not end the choice."""
+    left_in = ""
     for entry in reversed(entries):
         mode = entry.data.get("mode")
-        if entry.kind in ("mode", "permission", "sandbox") and mode in MODES:
-            return Left(mode, entry.kind != "sandbox")
-    return Left()
+        if entry.kind not in ("mode", "permission", "sandbox") or mode not in MODES:
+            continue
+        if left_in not in ("", mode):
+            break
+        left_in = mode
+        if entry.kind != "sandbox":
+            return Left(mode, chosen=True)
+    return Left(left_in)
 
 
 def take_up(parts: Parts) -> list[str]:
@@ -45,11 +51,6 @@ def take_up(parts: Parts) -> list[str]:
     flag = "-y" if was.mode == MODES[-1] else f"--permission-mode {was.mode}"
     back = f"/mode {was.mode} or {flag}" if asks else flag
     return [f"This session was left in {was.mode} mode. That never comes back by itself: it is {usual} now. {back}."]
-
-
-def along(parts: Parts, mode: str) -> str:
-    """The mode of a session that another one, in `mode`, is left for: plan mode, in which it was left, holds."""
-    return PLAN if left(parts.journal.entries).mode == PLAN else mode
 
 
 class Cost(NamedTuple):

@@ -67,10 +67,10 @@ class Started:
                 self.blobs.delete()
 
 
-def start(plan: Plan, key: str = "") -> Started:
+def start(plan: Plan, key: str = "", mode: str = "") -> Started:
     """Raises the errors of every part, each with its sentence and exit code.
 
-    key: what an earlier start of this process found.
+    key: what an earlier start of this process found. mode: of the session that is left for this one, which holds on.
     """
     base = ground(plan.folder, plan.trust, plan.flags, plan.assignments)
     key = key or keys.find(os.environ, base.places.config)[0]
@@ -111,15 +111,18 @@ def start(plan: Plan, key: str = "") -> Started:
         Checkpoints(lambda: snapshots(plan, base, workspace, contained)),
     )
     parts.blobs = blobs
+    if over := mode not in ("", gate.standing.mode):
+        gate.become(mode)
     notes += unheld(contained, gate.standing.mode, plan.asks)
     if plan.resume is not None:
-        chosen = base.layered.origins.get("permission_mode", "").startswith("--")
+        chosen = not mode and base.layered.origins.get("permission_mode", "").startswith("--")
         notes += resuming.told(parts) + ([] if chosen else resuming.take_up(parts))
     connecting = partial(connect, base, key)
     parts.delegate = tasks_of(parts, base, contained, workspace, shown, connecting, memory(plan, base), web)
     parts.check, more_notes = check_of(base, contained)
     notes += more_notes
-    first = (("sandbox", {"mode": gate.standing.mode, **contained.summary()}),)
+    now = {"mode": gate.standing.mode}
+    first = (("sandbox", {**now, **contained.summary()}), *((("mode", now),) if over else ()))
     notes += more
     session = Session(parts, first)
     ask_title = partial(load_prompt, base, "title", "", "")

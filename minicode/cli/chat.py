@@ -10,7 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from minicode import paths, plain, resuming, trust
+from minicode import paths, plain, trust
 from minicode.cli.slash import is_word, obey
 from minicode.cli.trust import trust as ask_for_trust
 from minicode.errors import MinicodeError, UsageError
@@ -150,9 +150,8 @@ class _Talk:
 
     async def go_over(self, plan: Plan) -> None:
         """The new session is ready before the old one ends: if it cannot be had, the talk goes on."""
-        before, mode = self.started, self.session.gate.standing.mode
-        self.started = start(plan, before.key)
-        self.session.set_mode(resuming.along(self.session.parts, mode))
+        before = self.started
+        self.started = start(plan, before.key, self.session.gate.standing.mode)
         with suppress(OSError):
             await before.close()
         self._greet()

@@ -194,10 +194,13 @@ class ScreenDesk:
         workspace = self._started.workspace.granting(Grant(host=True))
         with _plainly(), closing(Live(live, torn=True)) as pieces:
             done = await workspace.shell(command, seconds=SHELL_SECONDS, on_output=pieces.feed)
-        text = self._started.session.parts.scope("", Grant(), _nothing, _nothing).fit(
-            clean_output(done.output).rstrip("\n"), done.output, _OUTPUT
-        )
-        return done.code, Output(text, coloured(done.output, text))
+        scope = self._started.session.parts.scope("", Grant(), _nothing, _nothing)
+
+        def fitted() -> Output:
+            text = scope.fit(clean_output(done.output).rstrip("\n"), done.output, _OUTPUT)
+            return Output(text, coloured(done.output, text))
+
+        return done.code, await asyncio.to_thread(fitted)  # of megabytes it takes its time
 
 
 def _nothing(text: str) -> None:

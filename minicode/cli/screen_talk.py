@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from minicode import resuming
 from minicode.cli.slash import all_helps
 from minicode.cli.words.talk import WordHelp
 from minicode.errors import UsageError
@@ -61,9 +60,8 @@ class ScreenTalk:
         async with self._moving:  # two words at once would leave a session open
             if self.session.running:
                 raise UsageError("A turn is running: stop it first (Esc).")
-            before, mode = self.started, self.session.gate.standing.mode
-            self.started = await asyncio.to_thread(start, plan, before.key)
-            self.session.set_mode(resuming.along(self.session.parts, mode))
+            before = self.started
+            self.started = await asyncio.to_thread(start, plan, before.key, self.session.gate.standing.mode)
             with suppress(OSError):
                 await before.close()
 

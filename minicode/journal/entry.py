@@ -46,6 +46,7 @@ _OWN = ("id", "parent", "at", "kind", "crc")
 _CRC = b',"crc":"'
 _TAIL = len(_CRC) + 8 + len(b'"}')
 _PLAIN = re.compile(r"[\w.:+-]{0,320}", re.ASCII)  # what ids, times and kinds are made of: they are shown as they are
+_DEEPEST = 150  # levels; the wire lets fewer in, and what is deeper breaks the recursion of whoever reads it
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _TASK = re.compile(r"(\d{8}-\d{6}-[0-9a-z]{6})-t([1-9]\d{0,5})", re.ASCII)
 
@@ -87,7 +88,19 @@ def from_line(line: bytes, parse: Callable[[bytes], Any] = json.loads) -> Entry 
     words = (head[0], head[1] or "", head[2], head[3])
     if not all(map(_is_text, words)) or not _PLAIN.fullmatch("".join(words)):
         return None  # its checksum is right, so somebody made it so
+    if line.count(b"[") + line.count(b"{") > _DEEPEST and _too_deep(fields):
+        return None
     return Entry(*head, fields)
+
+
+def _too_deep(value: Json) -> bool:
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        inside = (inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer))
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True
 
 
 def _is_text(value: object) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from minicode.errors import SessionError, StorageError
@@ -67,11 +68,15 @@ class Journal:
         Raises SessionError if that cannot be read.
         """
         loaded = load(source)
-        branch = branch_to(loaded.entries, leaf_of(loaded.entries))
+        branch = {entry.id: entry for entry in branch_to(loaded.entries, leaf_of(loaded.entries))}
+        # The mode it was left in is on no branch.
+        modes = {entry.id: replace(entry, parent=None) for entry in loaded.entries if entry.kind == "mode"}
+        both = branch | modes
+        taken = [both[entry.id] for entry in loaded.entries if entry.id in both]
         blobs = Blobs.beside(source)
         # The results name files there, and what the model was told must not change.
         spilled = [*loaded.header.data.get("spilled", ()), str(blobs.folder)]
-        journal = cls._new(folder, {**header, "from": source.stem, "spilled": spilled}, branch)
+        journal = cls._new(folder, {**header, "from": source.stem, "spilled": spilled}, taken)
         journal._inherited = blobs
         name = header.get("name") or ""
         if journal.gist.name != name:

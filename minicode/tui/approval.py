@@ -222,7 +222,8 @@ class Approval(Panel):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._answer(Answer(False, say=event.value.strip()))
+        if event.input.display:  # else it goes, as the question is settled
+            self._answer(Answer(False, say=event.value.strip()))
 
     def _answer(self, answer: Answer) -> None:
         asked = self._waiting.pop(0)

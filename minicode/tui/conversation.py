@@ -15,6 +15,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.screen import Screen
 
+from minicode.tui import commands
 from minicode.tui.drafts import Draft
 from minicode.tui.keymap import bindings
 from minicode.tui.prompt import Prompt
@@ -42,7 +43,6 @@ if TYPE_CHECKING:  # what the first frame does not show is loaded after it
     from minicode.tui.transcript import Transcript
     from minicode.tui.turns import Turns
 
-COMMAND = "command"  # the name of a worker that runs one of the user's own, so that it can be stopped
 _SLICE = 0.005  # seconds of telling an old session before keys are looked at again
 
 
@@ -185,11 +185,9 @@ class Conversation(Screen[None]):
 
     def stop(self) -> bool:
         """Whatever runs. False if nothing does."""
-        commands = [worker for worker in self.app.workers if worker.name == COMMAND and worker.is_running]
-        for worker in commands:
-            worker.cancel()
+        stopped = commands.stop(self.app)
         if self.turns is None or not self.turns.stop():
-            return bool(commands)
+            return bool(stopped)
         if self.turns.begun:
             self.status.figures = self.figuring.stopping()
         return True
@@ -198,6 +196,8 @@ class Conversation(Screen[None]):
         """What runs is stopped, and the session closed; nothing is shown of it any more. What was said and never heard,
         queued or steered, is kept in front of the draft, which the prompt has left on disk by now."""
         self.leaving = True
+        # They go on record.
+        await asyncio.gather(*(worker.wait() for worker in commands.stop(self.app)), return_exceptions=True)
         unheard = [text for text, _ in self._early]
         if turns := self.turns or self._held:
             turns.stop()

@@ -81,7 +81,7 @@ class ScreenDriver(LinuxDriver):
         heard = _Heard(XTermParser(self._debug), self.process_message, self._told)
         decode = codecs.getincrementaldecoder("utf-8")("replace").decode
         hurry = 0.0  # till then what was read may be the begin of more
-        heard.hear(self._wait_for_focus(decode, heard))
+        heard.hear_early(self._wait_for_focus(decode, heard))
         last = time.monotonic()
         while not self.exit_event.is_set():
             now = time.monotonic()
@@ -165,6 +165,11 @@ class _Heard:
                 self._paste(piece)
             else:
                 self._keys(self.typed(piece))
+
+    def hear_early(self, text: str) -> None:
+        """What `typed` has given so far: it was there before what is held."""
+        held, self._answers.held = self._answers.held, ""
+        self.hear(text + held)
 
     def typed(self, text: str) -> str:
         """Without what was answered."""

@@ -166,7 +166,8 @@ class Question(Panel):
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         event.stop()
-        self._say(event.value)
+        if event.input.display:  # else it goes, as the question is settled
+            self._say(event.value)
 
     def _say(self, words: str) -> None:
         """With what is checked beside it."""

@@ -10,12 +10,14 @@ from textual.app import SuspendNotSupported
 
 from minicode.events import CallSaid
 from minicode.show import Line, Output
-from minicode.text import clean
-from minicode.tui.conversation import COMMAND, Conversation
+from minicode.text import clean, clip
+from minicode.tui import commands
+from minicode.tui.conversation import Conversation
 from minicode.tui.doings import Doing
 from minicode.tui.themes import AUTO, Dress
 
 THINKING = ("folded", "live", "full")
+_STOPPED = 130  # the exit code of what was interrupted, as shells have it
 _COMMANDS = ("/verify", "/doctor", "/diff")
 
 
@@ -23,7 +25,7 @@ def begin(screen: Conversation, what: str, *arguments: Any) -> None:
     """what: a function of this module. It goes on by itself."""
     line = str(arguments[0]) if what == "obey" else ""
     own = what == "shell" or line.split(" ")[0].lower() in _COMMANDS
-    screen.app.run_worker(_whole(screen, what, *arguments), name=COMMAND if own else what, group="words")
+    screen.app.run_worker(_whole(screen, what, *arguments), name=commands.NAME if own else what, group="words")
 
 
 async def _whole(screen: Conversation, what: str, *arguments: Any) -> None:
@@ -199,14 +201,14 @@ async def shell(screen: Conversation, command: str, private: bool) -> None:
 
     try:
         code, output = await screen.desk.shell(command, live)
+        how = f"exit code {code}"
     except (ValueError, asyncio.CancelledError) as error:
-        doing.ended(clean(f"stopped{f': {error}' if str(error) else ''}"), Output(doing.live.text), failed=True)
-        screen.transcript.touch(doing)
-        return
-    doing.ended(f"exit code {code}", output, failed=code != 0)
+        code, output = _STOPPED, Output(clip(doing.live.text))
+        how = clean(f"stopped{f': {error}' if str(error) else ''}")
+    doing.ended(how, output, failed=code != 0)
     screen.transcript.touch(doing)
     if screen.turns is not before:  # it is none of the business of the session that is open now
-        screen.tell(f"`{command}`, begun in another session, ended: exit code {code}.", gap=1)
+        screen.tell(f"`{command}`, begun in another session, ended: {how}.", gap=1)
         return
     before.session.overhear(command, code, None if private else output.text)
 

@@ -13,6 +13,7 @@ PAGE = 16_000  # characters
 CHUNK = 1_500  # characters of a passage, about
 PICKED = 6_000  # characters of all that are picked
 _K1, _B = 1.2, 0.6  # BM25's own constants
+_RUN = 20  # headings, one right after the other, that go to the next page; a list of more belongs to nothing
 _IN_HEADING = 2  # times that a word of the heading above counts
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _HEADING = re.compile(r"#{1,6} +(\S.{0,200})")
@@ -55,7 +56,10 @@ class Pages:
 
 def _before_headings(text: str, start: int, end: int) -> int:
     """Where to end instead, so that no heading is the last: it belongs to what follows. Not before `start`."""
-    while (line := text.rfind("\n", start, len(text[start:end].rstrip()) + start) + 1) and _HEADING.match(text, line):
+    for _ in range(_RUN):
+        line = text.rfind("\n", start, len(text[start:end].rstrip()) + start) + 1
+        if not line or not _HEADING.match(text, line):
+            break
         end = line
     return end
 
@@ -109,12 +113,13 @@ def pick(text: str, query: str, most: int = PICKED) -> list[Passage]:
     ranked = sorted(((score(at), -at) for at in range(len(pieces))), reverse=True)
     best = ranked[0][0] if ranked else 0.0
     chosen: list[Passage] = []
+    room = most
     for points, at in ranked:
         piece = pieces[-at]
-        room = most - sum(one.end - one.start for one in chosen)
         if points < max(best / 3, 1e-9) or (chosen and piece.end - piece.start > room):
             continue
         chosen.append(piece)
+        room -= piece.end - piece.start
     return sorted(chosen)
 
 

@@ -95,6 +95,8 @@ def _send(pid: int, left: Callable[[str], bool], number: signal.Signals) -> None
     with suppress(ProcessLookupError, PermissionError):
         try:
             fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            raise
         except (AttributeError, NotImplementedError, OSError):  # a container that lacks the call
             os.kill(pid, number)
             return

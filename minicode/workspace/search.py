@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
 import re
@@ -34,6 +35,7 @@ _USUALLY_IGNORED = frozenset(
         *("__pycache__", "node_modules", "target"),
     )
 )
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CHILD = Path(__file__).with_name("search_child.py")
 _LARGEST = 20 * 2**20
 _LIST_BYTES = 64 * 2**20  # the names of about a million files
@@ -131,7 +133,7 @@ async def _search(workspace: Workspace, query: Query, engines: Sequence[Engine])
             rows = await asyncio.to_thread(_sorted_rows, finished.output[: finished.beginning], query)
             shown = _shown(workspace, query.under)
             rows = tuple(row for row in rows if shown(row.path))
-            if not rows and await asyncio.to_thread(_is_binary, query.under):
+            if not rows and await asyncio.to_thread(_is_binary, query.under, engine):
                 raise Refused(f"{workspace.folder.show(query.under)} is a binary file. Look into it by bash: grep -a.")
             return Rows(rows, finished.total > HEAD or bool(finished.ended), closed=closed)
         raise Refused(_complaint(clean(finished.errors.decode("utf-8", "replace")).strip()))
@@ -155,11 +157,12 @@ def _check_place(workspace: Workspace, under: Path) -> None:
         raise Refused(f"{name} is not a regular file (a pipe, a socket or a device).")
 
 
-def _is_binary(path: Path) -> bool:
+def _is_binary(path: Path, engine: Engine) -> bool:
     with suppress(OSError):
         if path.is_file():
             with path.open("rb") as file:
-                return b"\0" in file.read(2**16)
+                data = file.read(2**16)
+            return b"\0" in data and not (engine == "rg" and data.startswith(_UTF_16))  # which ripgrep can read
     return False
 
 

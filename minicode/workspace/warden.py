@@ -15,6 +15,7 @@ PYTHON: str = getattr(sys, "_base_executable", sys.executable)
 _LEFTOVERS = str(Path(__file__).with_name("leftovers.py"))
 # A shell waits, as it is there in a millisecond and takes no room; a line is a goodbye, the end of the pipe a death.
 _WAIT = 'trap "" INT HUP TERM; read -r bye || exec "$0" -I -S "$@"'
+_LOADER = "LD_LIBRARY_PATH"  # without which some Pythons do not find themselves
 _PATIENCE = 1.0  # seconds for it to go
 
 
@@ -36,7 +37,7 @@ class Warden:
             process = subprocess.Popen(
                 ["/bin/sh", "-c", _WAIT, PYTHON, _LEFTOVERS, self._owner],
                 cwd="/",
-                env={},
+                env={_LOADER: os.environ[_LOADER]} if _LOADER in os.environ else {},
                 stdin=reader,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

@@ -178,6 +178,21 @@ def test_no_command_breaks(session: Path, capsys: pytest.CaptureFixture[str]) ->
     trace(ID, 1, 2, False)
 
 
+def test_nor_at_what_is_nested_as_no_wire_lets_it_in(
+    home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    deep: Any = "odd"
+    for _ in range(500):
+        deep = [deep]
+    told = (*ROUND[:2], ("reply", {**REPLY, "content": [{**CALL, "input": {"command": deep}}]}))
+    path = write(tmp_path, iter((*told, ("result", {**ROUND[-1][1], "show": [{"show": "todos", "items": deep}]}))), {})
+    assert (load(path).damaged, load(path, judged=False).damaged) == (2, 2)
+    for command in COMMANDS:
+        run(*command)
+    assert ID in capsys.readouterr().out
+
+
 def test_nor_at_a_forged_header(home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "work"
     folder.mkdir()

@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual import events
+from textual._xterm_parser import XTermParser
+from textual.message import Message
 
 from minicode.lab.rehearsal import Say, steps
 from minicode.tui.answers import Answers, Changed, Ground, can_be_asked
+from minicode.tui.driver import _Heard
 from minicode.tui.themes import DARK, LIGHT
 
 LIGHT_GROUND = ["\x1b]11;rgb:ffff/ffff/ffff\x1b\\", "\x1b]11;rgb:ff/ff/e0\x07", "\x1b]11;rgba:ffff/ffff/dddd/ffff\x07"]
@@ -35,6 +39,21 @@ def test_a_background_is_light_or_dark(answers: list[str], light: bool) -> None:
 )
 def test_what_is_no_colour_is_no_key_either(answer: str) -> None:
     assert Answers().split(f"a{answer}b") == ("ab", [])
+
+
+@pytest.mark.parametrize(
+    ("cut", "rest", "keys", "lights"),
+    [("\x1b]11;rgb:ffff/ff", "ff/ffff\x1b\\", ["a", "b"], [True]), ("\x1b[", "A", ["a", "b", "up"], [])],
+)
+def test_what_was_typed_at_the_start_stays_before_an_answer_that_was_cut_in_two(
+    cut: str, rest: str, keys: list[str], lights: list[bool]
+) -> None:
+    pressed: list[Message] = []
+    answered: list[Message] = []
+    heard = _Heard(XTermParser(False), pressed.append, answered.append)
+    heard.hear_early(heard.typed("ab") + heard.typed(cut))
+    heard.hear(rest)
+    assert [event.key for event in pressed if isinstance(event, events.Key)] == keys and seen(answered) == lights
 
 
 KEYS = st.sampled_from(

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual import events
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
@@ -113,6 +114,17 @@ async def test_keys_answer(keys: list[str], answer: Answer) -> None:
         await pilot.pause()
         assert app.answers == [("c1", answer)]
         assert not app.panel.display and app.panel.waiting == 0
+
+
+@pytest.mark.parametrize("others", [[], [bash("rm -rf .", id="c2")]])
+async def test_enter_twice_is_one_answer(others: list[Asked]) -> None:
+    """Both are there before the line of words is gone."""
+    async with asking(bash(), *others) as (app, pilot):
+        await pilot.press("n", *"why")
+        for _ in range(2):
+            app.post_message(events.Key("enter", "\r"))
+        await pilot.pause()
+        assert app.answers == [("c1", Answer(False, say="why"))] and app.panel.waiting == len(others)
 
 
 @pytest.mark.parametrize(

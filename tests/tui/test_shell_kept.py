@@ -29,6 +29,28 @@ async def test_it_outlives_the_process_and_is_told_once(drive: Any) -> None:
         assert d.body().count("public") == 1
 
 
+async def test_what_a_stopped_one_printed_is_kept_too(drive: Any) -> None:
+    async with drive(steps(Say("One."))) as d:
+        await d.say("! echo pub''lic; sleep 60")
+        await d.shows("public")
+        await d.press("escape")
+        await d.until(lambda: d.kinds.count("shell") == 1, "it is not on disk")
+        assert d.entries("shell")[0]["code"] == 130
+        await d.say("go on")
+        await d.still()
+        assert "exit code 130" in d.body() and d.body().count("public") == 1
+
+
+async def test_one_that_runs_at_the_end_is_kept(drive: Any) -> None:
+    async with drive(steps()) as d:
+        await d.say("! echo pub''lic; sleep 60")
+        await d.shows("public")
+    async with drive(steps(Say("One.")), resume="") as d:
+        await d.say("go on")
+        await d.still()
+        assert d.body().count("public") == 1
+
+
 async def test_a_rewind_gives_it_back(drive: Any) -> None:
     async with drive(steps(Say("One."), Say("Two."))) as d:
         await d.say("! echo pub''lic")

@@ -12,7 +12,7 @@ from minicode.lab.rehearsal import Call, Do, Fault, Say, Step, Think, steps
 # What a screen is made of. Whatever else has a control character in it came from outside.
 OURS = re.compile(
     rb"\x1b\[[0-9;]*m|\x1b\[[0-9;]*H|\x1b\[\?[0-9;]+[hl]|\x1b\[\?[0-9]+\$p|\x1b\[[<>][0-9;]*u|\x1b\[2[23];0t|\x1b7"
-    rb"|\x1b\](?:[02];|22;)[^\x00-\x1f\x7f]*\x07"
+    rb"|\x1b\](?:[02];|22;)[^\x00-\x1f\x7f]*\x07|\x1b\]11;\?\x1b\\"
 )
 PAYLOADS = (
     "\x1b]52;c;UFdORUQ=\x07",

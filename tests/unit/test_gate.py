@@ -111,6 +111,31 @@ async def test_what_it_would_change_is_asked_with_it(tmp_path: Path) -> None:
     await waiting
 
 
+async def test_a_yes_is_for_what_was_shown(tmp_path: Path) -> None:
+    """The file changes while the user thinks: what was not seen is asked for anew."""
+    file = tmp_path / "f"
+    file.write_text("a\n")
+    toolbox, workspace = Toolbox.load([("shipped", SHIPPED)]), Workspace.at(tmp_path)
+    edit = toolbox.prepare(Call("c1", "edit", {"path": "f", "old_str": "a", "new_str": "b"}))
+    gate = gate_at(tmp_path, tmp_path / "state")
+    gate.preview = partial(toolbox.preview, workspace=workspace)
+    asked: asyncio.Queue[Asked] = asyncio.Queue()
+
+    def tell(event: Event) -> None:
+        assert isinstance(event, Asked)
+        asked.put_nowait(event)
+
+    waiting = asyncio.create_task(gate.admit(edit, tell, lambda records: None))
+    first = await asked.get()
+    file.write_text("secret\na\n")
+    gate.answer("c1", Answer(True))
+    second = await asked.get()
+    assert first.show != second.show and "secret" in str(second.show)
+    assert second.reason.startswith("It would change something else now") and second.reason.endswith(first.reason)
+    gate.answer("c1", Answer(True))
+    assert (await waiting).refusal == ""
+
+
 async def test_it_is_asked_though_nobody_can_say_what_would_change(tmp_path: Path) -> None:
     ended = threading.Event()
     gate = gate_at(tmp_path, tmp_path / "state")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -91,6 +93,25 @@ def test_no_page_ends_on_a_heading() -> None:
         assert not any(re.search(r"(^|\n)#+ [^\n]*\s*$", page) for page in whole[:-1])
     only = "\n\n".join(f"# Heading {n}" for n in range(200))  # they go on all the same
     assert "".join(Pages(only, 300)[n] for n in range(1, len(Pages(only, 300)) + 1)) == only
+
+
+def test_a_page_of_headings_costs_no_more_than_its_length() -> None:
+    def steps(work: Callable[[str], object], lines: int) -> int:
+        events = 0
+
+        def count(*event: object) -> None:
+            nonlocal events
+            events += 1
+
+        sys.setprofile(count)
+        try:
+            work("# zz\n" * lines)
+        finally:
+            sys.setprofile(None)
+        return events
+
+    assert steps(lambda text: pick(text, "zz"), 1200) < 3 * steps(lambda text: pick(text, "zz"), 600)
+    assert steps(Pages, 40_000) < 5000, "of each page a few lines are looked at"
 
 
 def test_it_is_said_how_the_rest_is_read() -> None:

@@ -306,6 +306,18 @@ async def test_the_map_follows_changes(root: Path, workspace: Workspace, tmp_pat
     assert "third_one" in (await mapped(workspace, memory)).text
 
 
+async def test_what_may_not_be_read_any_more_is_on_no_map(root: Path, workspace: Workspace, tmp_path: Path) -> None:
+    """Of so many files that the ranking is still that of before."""
+    using = "from kept import kept_to_itself\nkept_to_itself()\n"
+    fill(root, {"kept.py": "def kept_to_itself(): pass\n", **{f"use{n}.py": using for n in range(301)}})
+    memory = tmp_path / "memory"
+    assert "kept_to_itself" in (await mapped(workspace, memory)).text
+    unread = workspace.granting(Grant(unread=("kept.py",)))
+    assert (await mapped(unread, memory)).text == ""
+    (root / ".gitignore").write_text("kept.py\n")
+    assert (await mapped(workspace, memory)).text == ""
+
+
 def test_a_grammar_that_is_not_installed() -> None:
     assert missing([]) == missing([BY_NAME["Bash"]]) == ""
     lua = BY_NAME["Lua"]._replace(module="tree_sitter_of_nobody")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 import time
@@ -183,6 +184,7 @@ async def test_the_end_of_the_session_is_quick_and_whole(workspace: Workspace) -
 
 async def test_no_descriptor_is_left(workspace: Workspace, root: Path) -> None:
     await workspace.shell("true")
+    gc.collect()  # what other tests left to it
     before = descriptors()
     jobs = [await workspace.background(line) for line in ("cat", "sleep 456", "true", "exec 0<&-; sleep 456")]
     await asyncio.gather(*(job.stop() for job in jobs))

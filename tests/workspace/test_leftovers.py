@@ -162,6 +162,8 @@ def marked_as(root: Path) -> Iterator[object]:
         environment = {"PATH": os.environ["PATH"], **({MARK: mark} if mark else {})}
         started.append(subprocess.Popen(["/bin/bash", "-c", line], env=environment, stdout=subprocess.PIPE))
         assert started[-1].stdout is not None and started[-1].stdout.readline() == b"\n"
+        while not Path(f"/proc/{started[-1].pid}/cmdline").read_bytes().startswith(b"sleep"):
+            time.sleep(0.001)
         return started[-1]
 
     yield start

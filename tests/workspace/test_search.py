@@ -182,3 +182,12 @@ async def test_a_pattern_that_goes_on_for_ever_can_be_stopped(workspace: Workspa
     (root / "long.txt").write_text("a" * 60 + "b\n")
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(search_text(workspace, Query("(a|a)+$", root), ["python"]), 1)
+
+
+async def test_a_text_in_utf_16_is_not_called_binary_by_who_can_read_it(workspace: Workspace, root: Path) -> None:
+    (root / "wide.txt").write_bytes("\ufefffoo\n".encode("utf-16-le"))
+    found = await search_text(workspace, Query("foo", root / "wide.txt"), ["rg"])
+    assert [row.text for row in found.rows] == ["foo"]
+    assert (await search_text(workspace, Query("bar", root / "wide.txt"), ["rg"])).rows == ()
+    with pytest.raises(Refused, match="binary"):
+        await search_text(workspace, Query("foo", root / "wide.txt"), ["python"])

@@ -71,7 +71,7 @@ async def repo_map(
         where = await asyncio.to_thread(_focus, workspace, store, news.files, focus, seen)
         page = _Page(workspace, set(where.own))
         crashed = await _learn(workspace, store, page, where.own)
-        order = await asyncio.to_thread(_order, workspace, store, page, where)
+        order = await asyncio.to_thread(_order, workspace, store, page, where, set(news.files))
         while strange := page.fill(order, max(tokens, 1) * BYTES_PER_TOKEN):
             crashed += await _learn(workspace, store, page, strange)
         notes = (f"nothing here is called {', '.join(where.strange)}",) if where.strange else ()
@@ -92,9 +92,12 @@ async def _learn(workspace: Workspace, store: Store, page: _Page, paths: Sequenc
     return news.crashed
 
 
-def _order(workspace: Workspace, store: Store, page: _Page, where: _Focus) -> list[tuple[str, str]]:
+def _order(
+    workspace: Workspace, store: Store, page: _Page, where: _Focus, files: Collection[str]
+) -> list[tuple[str, str]]:
     """What counts most, by path and name."""
-    scores = store.best()
+    # They may have been ranked when there were more files than now, or more that may be read.
+    scores = {place: score for place, score in store.best().items() if place[0] in files}
     for place, score in ranking.near(where.seeds, store.uses, store.definers, aside(workspace)).items():
         scores[place] = scores.get(place, 0.0) + 2 * score
     for path in where.own:
