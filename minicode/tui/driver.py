@@ -23,10 +23,11 @@ from minicode.tui.answers import ASK, ASK_AND_TELL, TELL_NO_MORE, Answers, Chang
 from minicode.tui.modes import Terminal
 
 _PATIENCE = 3.0  # seconds
-# Seconds after which an Esc that stands alone is the key, and no longer the begin of another one that a slow line cut
-# in two. Textual takes 0.1 to 0.2.
-_LONE = 0.05 if os.environ.get("SSH_CONNECTION") else 0.025
-_AWAITED = 0.1  # the same while the terminal's answer may come, which then must not be taken for keys
+_SLOW = bool(os.environ.get("SSH_CONNECTION"))  # a line that may cut what a terminal sends in pieces
+# Seconds after which an Esc that stands alone is the key, and no longer the begin of another one that was cut in two.
+# Textual takes 0.1 to 0.2.
+_LONE = 0.05 if _SLOW else 0.025
+_AWAITED = 0.1  # the same on a slow line while the terminal's answer may come, which must not be taken for keys
 _ANSWERING = 2.0  # seconds that it may take
 _LEAVING = 0.5  # seconds after the question in which an end waits for the answer, or the shell would get it
 _HALF = 5.0  # seconds in which nothing comes of an answer that has begun
@@ -131,7 +132,7 @@ class ScreenDriver(LinuxDriver):
 
     def _lone(self, now: float) -> float:
         """How long an Esc is waited with, which may be the begin of more."""
-        awaited = not self._answered.is_set() and now < self._asked + _ANSWERING
+        awaited = _SLOW and not self._answered.is_set() and now < self._asked + _ANSWERING
         return _AWAITED if awaited else _LONE
 
 
