@@ -299,6 +299,12 @@ async def _python_search(workspace: Workspace, query: Query, engines: Sequence[E
     )
 
 
+def _names(finished: Finished) -> list[str]:
+    """What was listed. Decoded at once: there can be a hundred thousand."""
+    names = os.fsdecode(finished.output[: finished.beginning]).split("\0")[:-1]
+    return [name.removeprefix("./") for name in names]
+
+
 async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence[Engine]) -> list[str]:
     """Paths relative to the folder of the files that are not ignored, or of the one file."""
     if name != ".":
@@ -309,12 +315,12 @@ async def _list(workspace: Workspace, folder: Path, name: str, engines: Sequence
         finished = await workspace.processes.run(
             words, folder, seconds=_TIME, grant=LOOK, errors_apart=True, keep=_LIST_BYTES
         )
-        return [_decoded(path) for path in finished.output[: finished.beginning].split(b"\0")[:-1]]
+        return _names(finished)
     with suppress(Refused):
         words = ["ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate"]
         finished = await run_git(workspace, words, folder=folder, seconds=_TIME, keep=_LIST_BYTES)
         if finished.code == 0:
-            return [_decoded(path) for path in finished.output[: finished.beginning].split(b"\0")[:-1]]
+            return _names(finished)
     return await asyncio.to_thread(_walk, folder)
 
 
