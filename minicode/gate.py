@@ -14,7 +14,7 @@ from minicode.permission.decide import decide
 from minicode.permission.values import Decision, Standing, Wish
 from minicode.records import Record
 from minicode.sandbox.policy import Grant
-from minicode.show import Line, Show
+from minicode.show import Diff, Line, Show
 from minicode.toolbox import Prepared
 from minicode.toolkit import Result
 
@@ -138,7 +138,11 @@ class Gate:
         name = prepared.tool.name if prepared.tool else call.name
         meant = call._replace(name=name, arguments=dict(prepared.arguments))  # what would run, not what was sent
         asked = Asked(meant, decision.reason, wants, decision.always, await self._previewed(prepared))
-        while (answer := await self._put(asked, tell)).allow and (now := await self._previewed(prepared)) != asked.show:
+        while (answer := await self._put(asked, tell)).allow:
+            now = await self._previewed(prepared)
+            # Where nothing would be changed any more, the tool says why better than another question would.
+            if now == asked.show or not any(isinstance(block, Diff) for block in now):
+                break
             asked = asked._replace(reason=f"{_MOVED} {decision.reason}", show=now)
         if not answer.allow:
             words = f"the user said no: {answer.say}" if answer.say else "the user said no. Do not try it another way."
