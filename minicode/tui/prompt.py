@@ -199,6 +199,8 @@ class Prompt(Widget):
 
     def wants(self, key: str, printable: bool = False) -> bool:
         """The list that is open has a use for the key."""
+        if self._popup.open and self._search is None:
+            self._complete()  # what was typed just before may not have been told yet
         searching = self._search is not None and (printable or key in _SEARCH_KEYS)
         return self._popup.open and (key in _LIST_KEYS or searching)
 

@@ -16,6 +16,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from minicode.cli.screen_files import ScreenFiles
+from minicode.tui.chips import ChipArea
 from minicode.tui.completion import ROWS, Popup, WordHelp, asked, words_like
 from minicode.tui.fuzzy import Paths, rank
 from minicode.tui.prompt import Prompt
@@ -228,6 +229,15 @@ async def test_a_word_is_completed_or_done_at_once() -> None:
         assert app.prompt.value == "/rename "
         await pilot.press("x", "enter")
         assert app.said == ["/status", "/rename x"]
+
+
+async def test_keys_that_come_faster_than_the_list_follows_are_what_counts() -> None:
+    app = Desk()
+    async with app.run_test() as pilot:
+        app.prompt.query_one(ChipArea).insert("/status")
+        await until(pilot, lambda: app.popup.open)
+        app.prompt.query_one(ChipArea).insert(" all of it")  # the list has not heard of it
+        assert app.popup.open and not app.prompt.wants("enter")
 
 
 async def test_a_file_is_taken() -> None:
