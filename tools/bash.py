@@ -10,6 +10,7 @@ WANTS_TERMINAL = re.compile(
     rb"(?<!because )(?:input|output|stdin) is not (?:from |to )?a (?:terminal|tty)\b|failed tty get|Error opening term",
     re.IGNORECASE,
 )
+QUOTED = re.compile(r"\\.|'[^']*'|\"(?:\\.|[^\"\\])*\"", re.DOTALL)
 LEAVES = re.compile(r"(?<![&>|])&(?=\s|\)|$)(?![\s\S]*\bwait\b)")  # something in the background
 MILLISECONDS = 10_000  # other agents count in them, and M2 has seen those; nobody means so many seconds
 
@@ -75,7 +76,7 @@ def _how(scope: Scope, job: Job) -> str:
 
 def _behind(command: str, finished: Finished) -> str:
     """How to keep what the shell left in the background, which is stopped. A sandbox does that without a word."""
-    if finished.left or (finished.held and not finished.ended and LEAVES.search(command)):
+    if finished.left or (finished.held and not finished.ended and LEAVES.search(QUOTED.sub("_", command))):
         return "what a shell leaves in the background is stopped with it: run_in_background keeps a command"
     return ""
 

@@ -69,9 +69,25 @@ async def test_what_was_left_behind_is_told(run) -> None:
     [
         *(
             (command, True)
-            for command in ("sleep 9 &", "true & echo hi", "(true &)", "true & disown", "a && b &\necho")
+            for command in (
+                "sleep 9 &",
+                "true & echo hi",
+                "echo 'R & D' & echo",
+                "(true &)",
+                "true & disown",
+                "a && b &\necho",
+            )
         ),
-        *((command, False) for command in ("true && true", "echo x >&2 2>&1 &>/dev/null", "true & wait", "echo a?b&c")),
+        *(
+            (command, False)
+            for command in (
+                "true && true",
+                "echo x >&2 2>&1 &>/dev/null",
+                "true & wait",
+                "echo a?b&c",
+                "echo 'R & D' \"it's & all\" R \\& D",
+            )
+        ),
     ],
 )
 async def test_where_the_sandbox_ends_it_without_a_word_it_is_told_too(

@@ -154,29 +154,30 @@ def dead_owner(session: str) -> str:
 
 @pytest.fixture
 def marked_as(root: Path) -> Iterator[object]:
-    """marked_as(mark) → a process that carries it in its environment, and is there."""
+    """marked_as(mark) → a process that carries it in its environment, and is there. deaf: to TERM."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(mark: str, script: str = "") -> subprocess.Popen[bytes]:
-        line = f"{script}; echo; exec sleep 321".removeprefix("; ")
+    def start(mark: str, *, deaf: bool = False) -> subprocess.Popen[bytes]:
         environment = {"PATH": os.environ["PATH"], **({MARK: mark} if mark else {})}
-        started.append(subprocess.Popen(["/bin/bash", "-c", line], env=environment, stdout=subprocess.PIPE))
-        assert started[-1].stdout is not None and started[-1].stdout.readline() == b"\n"
-        while not Path(f"/proc/{started[-1].pid}/cmdline").read_bytes().startswith(b"sleep"):
-            time.sleep(0.001)
+        ignoring = (lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN)) if deaf else None
+        pipe = subprocess.PIPE
+        process = subprocess.Popen(["cat", "-u"], env=environment, stdin=pipe, stdout=pipe, preexec_fn=ignoring)
+        started.append(process)
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == b"\n"  # it is `cat` by now, and has its environment
         return started[-1]
 
     yield start
     for process in started:
-        process.kill()
-        process.wait()
-        assert process.stdout is not None
-        process.stdout.close()
+        with process:
+            process.kill()
 
 
 def test_what_a_dead_process_left_is_ended_and_named(marked_as) -> None:
     mine = marked_as(f"/{dead_owner(OURS)}/t1")
-    deaf = marked_as(f"/{dead_owner(OURS)}/t2", "trap '' TERM")
+    deaf = marked_as(f"/{dead_owner(OURS)}/t2", deaf=True)
     nested = marked_as(f"/{dead_owner(OURS)}/t3/{owner(OTHER)}/t4")
     spared = [
         marked_as(mark)
@@ -189,7 +190,7 @@ def test_what_a_dead_process_left_is_ended_and_named(marked_as) -> None:
             f"/{OURS}.x.y/t",
         )
     ]
-    assert sorted(end_of_session(OURS)) == ["sleep 321"] * 3
+    assert sorted(end_of_session(OURS)) == ["cat -u"] * 3
     for process in (mine, nested):
         assert process.wait(5) == -signal.SIGTERM
     assert deaf.wait(5) == -signal.SIGKILL
@@ -200,7 +201,7 @@ def test_what_a_dead_process_left_is_ended_and_named(marked_as) -> None:
 def test_a_number_that_was_given_again_is_no_owner(marked_as) -> None:
     """The pid lives, and began at another time."""
     process = marked_as(f"/{OURS}.{os.getpid()}.1/t")
-    assert end_of_session(OURS) == ["sleep 321"] and process.wait(5) == -signal.SIGTERM
+    assert end_of_session(OURS) == ["cat -u"] and process.wait(5) == -signal.SIGTERM
 
 
 def test_who_runs_in_a_call_of_the_session_ends_nothing(marked_as, monkeypatch: pytest.MonkeyPatch) -> None:
