@@ -10,12 +10,9 @@ from minicode import dialects, surroundings
 from minicode.aliases import INSTEAD, PARAMETER_ROWS, TOOL_ALIASES, fold
 from minicode.coercion import coerced, from_json, short, word
 from minicode.messages import ToolSpec
+from minicode.model.schema import NAMESPACE
 
 Schema = Mapping[str, Any]
-_PREFIX = re.compile(
-    r"^(?:functions?|tools?|default_api|minicode|repo_browser|container|builtins?|mcp__\w+?_|api|assistant)[.:/_]+",
-    re.IGNORECASE,
-)
 # What templates of other models leave behind a name: `bash:0`, `bash<|channel|>commentary`, `bash()`.
 _SUFFIX = re.compile(r"(?::\d+|<\|.*|\(\s*\)|[>\"'`,;:.\s]+)$", re.DOTALL)
 _WRAPPERS = ("arguments", "args", "input", "parameters", "params", "kwargs", "toolinput", "toolarguments", "payload")
@@ -125,7 +122,7 @@ def _bare(name: str, schemas: Mapping[str, Schema]) -> str:
     """The name without what other templates put around it."""
     bare = name.strip().strip("`\"'")
     while bare not in schemas:
-        shorter = _SUFFIX.sub("", _PREFIX.sub("", bare))
+        shorter = _SUFFIX.sub("", NAMESPACE.sub("", bare))
         if shorter == bare or not shorter:
             break
         bare = shorter

@@ -12,6 +12,7 @@ from minicode.messages import Call, Json, ToolSpec
 from minicode.model.arguments import read as read_arguments
 from minicode.model.compact import too_deep
 from minicode.model.deltas import new_call_id
+from minicode.model.schema import NAMESPACE
 
 READ_FROM_TEXT = "read from tool-call markup in the text"
 
@@ -72,8 +73,8 @@ def _without_blanks(text: str) -> str:
 
 
 def _tool(name: str, tools: Mapping[str, ToolSpec]) -> ToolSpec | None:
-    """The tool of that name, whatever its case."""
-    bare = name.strip().removeprefix("functions.")
+    """The tool of that name, whatever its case, and whatever other templates put before it."""
+    bare = NAMESPACE.sub("", name.strip())
     same = [tool for known, tool in tools.items() if known.lower() == bare.lower()]
     return tools.get(bare) or (same[0] if len(same) == 1 else None)
 

@@ -15,6 +15,11 @@ _DROPPED = frozenset({"$schema", "$id", "$defs", "definitions", "nullable", "$re
 _MAPS = frozenset({"properties", "patternProperties", "dependentSchemas"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
 _SINGLE = frozenset({"items", "additionalProperties", "not", "contains", "propertyNames", "if", "then", "else"})
+# What other templates put before a tool's name.
+NAMESPACE = re.compile(
+    r"^(?:functions?|tools?|default_api|minicode|repo_browser|container|builtins?|mcp__\w+?_|api|assistant)[.:/_]+",
+    re.IGNORECASE,
+)
 
 
 def wire_name(name: str) -> str:

@@ -120,6 +120,8 @@ class Highlighter:
                 self.finish()
                 self._language = ""
             if not self._language:
+                if self._open:  # it was given up while they were looked at
+                    self.finish()
                 self.done.append(_plain(line))
                 continue
             self._open.append(line)

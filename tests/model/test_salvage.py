@@ -96,6 +96,7 @@ def test_several_calls_get_ids_of_their_own_and_the_text_between_is_kept() -> No
         "<tool_call>\n<function=write>\n<parameter=count>1</parameter>\n</function>\n</tool_call>",
         '<invoke name="Write"><parameter name="count">1</parameter></invoke>',
         '<invoke name="functions.write"><parameter name="count">1</parameter></invoke>',
+        '<invoke name="default_api:Write "><parameter name="count">1</parameter></invoke>',
         '<tool_call>{"name": "WRITE", "arguments": "{\'count\': 1}"}</tool_call>',
     ],
 )

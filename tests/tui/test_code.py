@@ -7,6 +7,7 @@ from time import thread_time
 
 import pytest
 
+from minicode.tui import code
 from minicode.tui.code import LARGEST, MOST_LINES, WIDEST, WINDOW, Highlighter, Spans, highlight, language_of
 
 PYTHON = '''@wraps(run)
@@ -101,6 +102,20 @@ def test_seen_line_by_line_the_colours_are_the_same_in_the_end() -> None:
         at_once.add(source.removesuffix("\n").split("\n"))
         at_once.finish()
         assert bit_by_bit.done == at_once.done
+
+
+@pytest.mark.parametrize("given_up", range(1, 12))
+def test_no_line_is_lost_or_moved_where_colours_are_given_up(given_up: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a machine that is too busy for them, from any line on."""
+    lines = [f"x{number} = 1" for number in range(40)]
+    bit_by_bit = Highlighter("python")
+    for number, line in enumerate(lines):
+        if number == given_up:
+            monkeypatch.setattr(code, "PATIENCE", -1.0)
+        bit_by_bit.add([line])
+        bit_by_bit.tail()
+    bit_by_bit.finish()
+    assert words(bit_by_bit.done) == "\n".join(lines)
 
 
 def test_a_string_over_several_windows_keeps_its_colour_for_a_while() -> None:
